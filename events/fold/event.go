@@ -1,0 +1,67 @@
+// Package fold turns a stream of events into state: events decoded once, typed
+// last-write maps over them, and the feed that brings them in order.
+package fold
+
+import (
+	"strconv"
+	"sync"
+
+	"taffrail.dev/events/subject"
+	eventv1 "taffrail.dev/proto/gen/event/v1"
+)
+
+// Event is one event of the journal. It is shared by every fold of the process
+// and must not be changed.
+type Event struct {
+	*eventv1.Event
+	Stream   subject.Stream
+	Sequence uint64
+
+	once   sync.Once
+	object any
+	err    error
+}
+
+// Key names the event's object.
+func (e *Event) Key() subject.Object {
+	o := e.GetObject()
+	return subject.Object{
+		Resource:  subject.Resource{Group: o.GetGroup(), Name: o.GetResource()},
+		Namespace: o.GetNamespace(), Name: o.GetName(),
+	}
+}
+
+// Gone says whether the object ended with this event.
+func (e *Event) Gone() bool { return e.GetWhat() == eventv1.What_DELETED }
+
+// Root is the correlation that a reaction to this event carries: the root of its
+// chain, or the event itself.
+func (e *Event) Root() uint64 {
+	if c := e.GetCorrelation(); c != 0 {
+		return c
+	}
+	return e.Sequence
+}
+
+// Decodable is a pointer to a Kubernetes API type.
+type Decodable[T any] interface {
+	*T
+	Unmarshal([]byte) error
+	SetResourceVersion(string)
+}
+
+// Decode is the object after the event, resourceVersion set; decoded once for the
+// whole process, so it must not be changed. For a deletion it is the object as it was last.
+func Decode[T any, P Decodable[T]](e *Event) (P, error) {
+	e.once.Do(func() {
+		p := P(new(T))
+		if e.err = p.Unmarshal(e.GetState()); e.err == nil {
+			p.SetResourceVersion(strconv.FormatUint(e.Sequence, 10))
+			e.object = p
+		}
+	})
+	if e.err != nil {
+		return nil, e.err
+	}
+	return e.object.(P), nil
+}
