@@ -7,6 +7,7 @@ require (
 	github.com/containernetworking/plugins v1.9.1
 	google.golang.org/protobuf v1.36.12
 	honnef.co/go/tools v0.8.2
+	k8s.io/component-base v0.37.2
 	k8s.io/kubectl v0.37.2
 )
 
@@ -188,7 +189,6 @@ require (
 	k8s.io/apimachinery v0.37.2 // indirect
 	k8s.io/cli-runtime v0.37.2 // indirect
 	k8s.io/client-go v0.37.2 // indirect
-	k8s.io/component-base v0.37.2 // indirect
 	k8s.io/component-helpers v0.37.2 // indirect
 	k8s.io/cri-api v0.37.0 // indirect
 	k8s.io/cri-streaming v0.37.0 // indirect

@@ -11,7 +11,6 @@ import (
 	_ "github.com/containernetworking/plugins/plugins/main/bridge"
 	_ "github.com/containernetworking/plugins/plugins/main/loopback"
 	_ "github.com/containernetworking/plugins/plugins/meta/portmap"
-	_ "honnef.co/go/tools/cmd/staticcheck"
 	_ "google.golang.org/protobuf/cmd/protoc-gen-go"
-	_ "k8s.io/kubectl/pkg/cmd"
+	_ "honnef.co/go/tools/cmd/staticcheck"
 )

@@ -1,0 +1,26 @@
+module taffrail.dev/tests
+
+go 1.26.8
+
+require (
+	taffrail.dev/events v0.0.0
+	taffrail.dev/gateway v0.0.0
+	taffrail.dev/nodeagent v0.0.0
+	taffrail.dev/ops v0.0.0
+	taffrail.dev/proto v0.0.0
+	taffrail.dev/services v0.0.0
+)
+
+require golang.org/x/tools v0.52.0 // indirect
+
+replace taffrail.dev/proto => ../proto
+
+replace taffrail.dev/events => ../events
+
+replace taffrail.dev/gateway => ../gateway
+
+replace taffrail.dev/services => ../services
+
+replace taffrail.dev/nodeagent => ../nodeagent
+
+replace taffrail.dev/ops => ../ops
