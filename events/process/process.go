@@ -57,6 +57,18 @@ type Plan struct {
 	Commands []*commandv1.Command
 	// After asks for another turn at the latest after this time; 0 for none.
 	After time.Duration
+	// Notes, if set, is called once, with the answers of Commands in their order, and returns
+	// commands that record for people what was done (core/v1 Events). Pure, as Decide. They are sent
+	// but neither waited for nor retried, and a failure of one is no failure of the turn.
+	Notes func(answers []Answer) []*commandv1.Command
+}
+
+// Answer is what became of one command of a plan.
+type Answer struct {
+	Command *commandv1.Command
+	// Result is nil exactly when Err is not.
+	Result *commandv1.Result
+	Err    error
 }
 
 // Commander sends commands to the gateway.
