@@ -1,0 +1,147 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"taffrail.dev/nodeagent/network/netns"
+	"taffrail.dev/nodeagent/network/nft"
+)
+
+// host is the node's side of the pod network, which both implementations share: the bridge,
+// the sysctls, the rules and the host ports. It is made once, on first use.
+type host struct {
+	config Config
+
+	mu     sync.Mutex
+	link   *netlink.Handle
+	rules  *nftables.Conn
+	ports  *hostPorts
+	bridge int
+}
+
+// ready makes the node's side, or finds it made; what it repeats is harmless.
+func (h *host) ready(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := ctx.Err(); err != nil || h.ports != nil {
+		return err
+	}
+	if err := h.open(); err != nil {
+		return err
+	}
+	if err := h.makeBridge(); err != nil {
+		return fmt.Errorf("bridge %s: %w", h.config.Bridge, err)
+	}
+	if err := netns.Do(h.config.HostNS, h.setSysctls); err != nil {
+		return err
+	}
+	ports, err := installRules(h.rules, h.config)
+	if err != nil {
+		return fmt.Errorf("pod network rules: %w", err)
+	}
+	h.ports = ports
+	return nil
+}
+
+// open connects to the host's netlink, once.
+func (h *host) open() (err error) {
+	if h.link != nil {
+		return nil
+	}
+	if h.rules, err = nft.Open(h.config.HostNS); err != nil {
+		return err
+	}
+	return netns.Do(h.config.HostNS, func() error {
+		h.link, err = netlink.NewHandle(unix.NETLINK_ROUTE)
+		return err
+	})
+}
+
+// makeBridge makes the bridge with the gateway's address. Its hardware address is derived
+// from the gateway, so that it does not change as pods come and go.
+func (h *host) makeBridge() error {
+	c := h.config
+	link, err := h.link.LinkByName(c.Bridge)
+	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name, attrs.MTU, attrs.HardwareAddr = c.Bridge, c.MTU, hardwareAddr(c.gateway())
+		if err := h.link.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
+			return err
+		}
+		link, err = h.link.LinkByName(c.Bridge)
+	}
+	if err != nil {
+		return err
+	}
+	if link.Type() != "bridge" {
+		return fmt.Errorf("an interface of type %s has that name", link.Type())
+	}
+	gateway := &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(c.gateway(), c.PodCIDR.Bits()))}
+	if err := h.link.AddrReplace(link, gateway); err != nil {
+		return err
+	}
+	h.bridge = link.Attrs().Index
+	return h.link.LinkSetUp(link)
+}
+
+// setSysctls lets the host forward for pods. All traffic between pods passes the host's
+// IP layer: redirects would tell them of the short cut, and proxy ARP answers for neighbours.
+func (h *host) setSysctls() error {
+	bridge := h.config.Bridge
+	for _, s := range [][2]string{
+		{"ip_forward", "1"},
+		{"conf/all/send_redirects", "0"},
+		{"conf/" + bridge + "/send_redirects", "0"},
+		{"conf/" + bridge + "/forwarding", "1"},
+		{"conf/" + bridge + "/route_localnet", "1"},
+		{"conf/" + bridge + "/proxy_arp_pvlan", "1"},
+		{"neigh/" + bridge + "/proxy_delay", "0"},
+	} {
+		path := filepath.Join("/proc/sys/net/ipv4", s[0])
+		if err := os.WriteFile(path, []byte(s[1]), 0o644); err != nil {
+			return fmt.Errorf("sysctl: %w", err)
+		}
+	}
+	return nil
+}
+
+// cleanup removes the bridge and the rules. Sysctls stay: others may have come to rely on them.
+func (h *host) cleanup(context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.open(); err != nil {
+		return err
+	}
+	h.ports = nil
+	err := removeRules(h.rules)
+	link, lookup := h.link.LinkByName(h.config.Bridge)
+	if lookup == nil {
+		return errors.Join(err, h.link.LinkDel(link))
+	}
+	if errors.As(lookup, new(netlink.LinkNotFoundError)) {
+		return err
+	}
+	return errors.Join(err, lookup)
+}
+
+// hardwareAddr is a locally administered address made of an IPv4 address, so that a
+// neighbour's cache entry stays right when the address moves to another pod.
+func hardwareAddr(addr netip.Addr) net.HardwareAddr {
+	four := addr.As4()
+	return net.HardwareAddr{0x0a, 0x58, four[0], four[1], four[2], four[3]}
+}
+
+func ipNet(prefix netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}
+}
