@@ -11,7 +11,12 @@ require (
 	taffrail.dev/services v0.0.0
 )
 
-require golang.org/x/tools v0.52.0 // indirect
+require (
+	golang.org/x/net v0.62.0 // indirect
+	golang.org/x/tools v0.52.0 // indirect
+	k8s.io/api v0.37.2 // indirect
+	k8s.io/client-go v0.37.2 // indirect
+)
 
 replace taffrail.dev/proto => ../proto
 

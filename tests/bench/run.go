@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"taffrail.dev/tests/bench/load"
+)
+
+type options struct {
+	binary, only, data string
+	pods, restart      int
+}
+
+// table prints figures as they come, each beside its anchor and its target.
+type table struct{ *tabwriter.Writer }
+
+func (t table) row(work, figure, peer, target string) {
+	fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", work, figure, peer, target)
+	t.Flush()
+}
+
+func (t table) load(work string, r load.Result, err error, peer, target string) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", work, err)
+	}
+	figure := fmt.Sprintf("%.0f/s, p50 %.1f ms, p99 %.1f ms", r.Rate(), ms(r.P50), ms(r.P99))
+	if r.Failed > 0 {
+		figure += fmt.Sprintf(", %d FAILED %v", r.Failed, r.Status)
+	}
+	t.row(work, figure, peer, target)
+	return nil
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func mib(bytes int64) string { return fmt.Sprintf("%d MB", bytes>>20) }
+
+func run(o options) error {
+	if o.data == "" {
+		dir, err := os.MkdirTemp("", "taffrail-bench-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		o.data = dir
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	t := table{tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)}
+	t.row("WORK", "HERE", "PEER", "TARGET")
+	i, err := start(ctx, o.binary, o.data)
+	if err != nil {
+		return err
+	}
+	defer i.kill()
+	t.row("start, empty, to ready", fmt.Sprintf("%.2f s", i.ready.Seconds()), "3.4 s with a node", "3 s with a node")
+	<-time.After(5 * time.Second) // idle
+	t.row("resident memory, idle", mib(i.memory()), "626 MB with a kubelet", "120 MB")
+	if err := loads(t, i, o); err != nil {
+		return fmt.Errorf("%w\n%s", err, i.output.String())
+	}
+	t.row("resident memory, after", mib(i.memory()), "3.3 GB", "")
+	if o.restart == 0 || o.only != "" && o.only != "restart" {
+		return nil
+	}
+	return restart(ctx, t, i, o)
+}
+
+func loads(t table, i *instance, o options) error {
+	conns, err := i.dial(8)
+	if err != nil {
+		return err
+	}
+	if err := prepare(conns[0]); err != nil {
+		return err
+	}
+	do := func(name string, work func() error) error {
+		if o.only != "" && o.only != name && name != "create" {
+			return nil
+		}
+		return work()
+	}
+	return errors.Join(
+		do("create", func() error {
+			r, err := create(conns, 0, o.pods)
+			return t.load("create pods, 64 clients", r, err, "1,090/s, p99 163 ms", "4,000/s")
+		}),
+		do("patch", func() error {
+			r, err := patch(conns, o.pods)
+			return t.load("patch status, 64 clients", r, err, "750/s, p99 237 ms", "")
+		}),
+		do("get", func() error {
+			r, err := get(conns, o.pods, 5*o.pods)
+			return t.load("get pod, 64 clients", r, err, "3,600/s, p99 47 ms", "12,000/s")
+		}),
+		do("list", func() error { return lists(t, i, conns) }),
+		do("watch", func() error {
+			f, err := watch(conns, i.dial, 100, 10000)
+			if err == nil {
+				t.row("watch, 100 watchers", fmt.Sprintf("%.0f events/s (%d of %d), p50 %.1f ms, p99 %.1f ms", float64(f.Events)/f.Took.Seconds(), f.Events, f.Want, ms(f.P50), ms(f.P99)), "28,900/s, p99 8.9 ms", "150,000/s")
+			}
+			return err
+		}),
+		do("delete", func() error {
+			r, err := remove(conns, o.pods)
+			return t.load("delete pods, 64 clients", r, err, "1,020/s", "")
+		}),
+	)
+}
+
+func lists(t table, i *instance, conns []*load.Conn) error {
+	for _, f := range []struct{ name, accept, peer, target string }{
+		{"protobuf", protobuf, "93 MB/s", "600 MB/s"}, {"JSON", "application/json", "163 MB/s", ""},
+	} {
+		before := i.memory()
+		r, err := list(conns, f.accept, 200)
+		if err != nil {
+			return err
+		}
+		t.row("list, 40 at once, "+f.name, fmt.Sprintf("%.0f MB/s, %.1f MB each, memory +%s, %d failed", float64(r.Bytes)/1e6/r.Took.Seconds(), float64(r.Bytes)/1e6/float64(r.Requests), mib(i.memory()-before), r.Failed), f.peer, f.target)
+	}
+	return nil
+}
+
+// restart fills the journal, stops cleanly and kills, and times both starts.
+func restart(ctx context.Context, t table, i *instance, o options) error {
+	conns, err := i.dial(8)
+	if err != nil {
+		return err
+	}
+	if r, err := create(conns, 1_000_000, o.restart); err != nil || r.Failed > 0 {
+		return fmt.Errorf("fill with %d objects: %d failed: %w", o.restart, r.Failed, err)
+	}
+	if err := i.stop(); err != nil {
+		return err
+	}
+	for _, how := range []string{"stopped", "killed"} {
+		next, err := start(ctx, o.binary, o.data)
+		if err != nil {
+			return err
+		}
+		t.row(fmt.Sprintf("start over %d objects, %s", o.restart, how), fmt.Sprintf("%.2f s, memory %s", next.ready.Seconds(), mib(next.memory())), "", "5 s")
+		next.kill()
+	}
+	return nil
+}
