@@ -63,14 +63,19 @@ type Kind struct {
 	// Grace is the seconds of graceful deletion for a request's
 	// gracePeriodSeconds (nil if absent); nil func for kinds deleted at once.
 	Grace func(obj Object, asked *int64) int64
-	// DeleteFinalizers returns the finalizers to have a deletion wait for, beside propagation's.
+	// DeleteFinalizers returns the finalizers that a deletion waits for beside metadata's (a namespace's
+	// spec.finalizers): the object is removed once both are empty.
 	DeleteFinalizers func(obj Object) []string
+	// Deleting changes obj when its deletion is requested and has to wait (a namespace's
+	// phase becomes Terminating); nil for none.
+	Deleting func(obj Object)
 
 	// Selectable are the field labels beside metadata.name and metadata.namespace,
 	// and obj's values.
 	SelectableFields []string
 	Selectable       func(obj Object) map[string]string
-	// Columns after NAME and before AGE of kubectl's table, in order.
+	// Columns of kubectl's table, in order. Table adds Name in front, and Age before the first column of
+	// priority 1, where Columns does not have them itself.
 	Columns []Column
 	// What names a change for the journal; nil or UNSPECIFIED lets rest decide by comparing.
 	What func(obj, old Object, subresource string) eventv1.What
@@ -124,7 +129,8 @@ type Subresource struct {
 
 	// Create handles a create on the subresource: it changes obj (a private copy of the stored object; it is
 	// appended if changed) or calls tx, and returns the answer (nil for a Status of success). details may be filled in
-	// for the event by the command's detail.
+	// for the event by the command's detail. Where it sets obj's deletionTimestamp (an eviction), rest goes on
+	// as for a delete: an object without finalizers and with deletionGracePeriodSeconds 0 is removed.
 	Create func(ctx context.Context, r *Request, tx Tx, obj, body Object) (Object, error)
 
 	// Connect serves a streaming subresource (log, exec, attach, portforward, proxy).

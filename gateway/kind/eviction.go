@@ -1,0 +1,47 @@
+package kind
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// evictPod deletes a pod, gracefully, if its disruption budget can spare it.
+func evictPod(_ context.Context, r *Request, tx Tx, obj, body Object) (Object, error) {
+	p, e := obj.(*corev1.Pod), body.(*policyv1.Eviction)
+	if e.Name != "" && e.Name != p.Name {
+		return nil, apierrors.NewBadRequest("name in URL does not match name in Eviction object")
+	}
+	var asked *int64
+	if o := e.DeleteOptions; o != nil {
+		if pre := o.Preconditions; pre != nil && pre.UID != nil && *pre.UID != p.UID {
+			return nil, apierrors.NewConflict(podResource, p.Name, preconditionUID(*pre.UID, p.UID))
+		}
+		asked = o.GracePeriodSeconds
+	}
+	if p.Status.Phase == corev1.PodRunning && p.DeletionTimestamp == nil {
+		if err := disrupt(r, tx, p); err != nil {
+			return nil, err
+		}
+	}
+	setPodCondition(p, corev1.PodCondition{
+		Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue,
+		Reason: "EvictionByEvictionAPI", Message: "Eviction API: evicting",
+	}, r.Now)
+	requestDeletion(p, podGrace(p, asked), r)
+	return nil, nil
+}
+
+// requestDeletion marks an object for deletion after grace seconds; one that is marked already
+// only ever gets less time.
+func requestDeletion(obj Object, grace int64, r *Request) {
+	if was := obj.GetDeletionGracePeriodSeconds(); was != nil && *was <= grace {
+		return
+	}
+	at := metav1.NewTime(r.Now.Add(seconds(grace)).Truncate(seconds(1)))
+	obj.SetDeletionTimestamp(&at)
+	obj.SetDeletionGracePeriodSeconds(&grace)
+}
