@@ -1,0 +1,77 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"taffrail.dev/events/errs"
+	"taffrail.dev/events/subject"
+)
+
+// Snapshots is the name of the Object Store bucket of snapshots.
+const Snapshots = "snapshots"
+
+// Streams is every stream of the journal as data. Replicas is 1, or 3 on a cluster of
+// servers.
+func Streams(replicas int) []jetstream.StreamConfig {
+	streams := []jetstream.StreamConfig{
+		{
+			Name: string(subject.State), Description: "every durable API object's events, in one order",
+			Storage: jetstream.FileStorage, Duplicates: time.Minute,
+		},
+		{
+			Name: string(subject.Leases), Description: "heartbeats and leader locks, the last of each",
+			Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, Duplicates: 10 * time.Second,
+		},
+		{
+			Name: string(subject.Events), Description: "Kubernetes Event objects",
+			Storage: jetstream.FileStorage, MaxAge: 7 * 24 * time.Hour, AllowMsgTTL: true, Duplicates: 10 * time.Second,
+		},
+		{
+			Name: string(subject.Assign), Description: "what each node has to know, the last of each",
+			Storage: jetstream.MemoryStorage, MaxMsgsPerSubject: 1, Duplicates: 10 * time.Second,
+		},
+		{
+			Name: string(subject.Audit), Description: "refusals and checkpoints, for ever",
+			Storage: jetstream.FileStorage, DenyDelete: true, DenyPurge: true, Duplicates: time.Minute,
+		},
+	}
+	for i := range streams {
+		s := &streams[i]
+		s.Subjects = []string{subject.Stream(s.Name).All()}
+		s.Replicas = replicas
+		s.Retention = jetstream.LimitsPolicy
+		s.Discard = jetstream.DiscardOld
+		s.AllowDirect = true
+		s.AllowAtomicPublish = true
+		s.MaxConsumers = -1
+		s.MaxMsgs, s.MaxBytes, s.MaxMsgSize = -1, -1, maxMessage
+		if s.MaxMsgsPerSubject == 0 {
+			s.MaxMsgsPerSubject = -1
+		}
+	}
+	return streams
+}
+
+// create makes the streams and the bucket, or brings them up to date.
+func create(ctx context.Context, js jetstream.JetStream, replicas int) (jetstream.ObjectStore, error) {
+	const op = "create streams"
+	for _, config := range Streams(replicas) {
+		if _, err := js.CreateOrUpdateStream(ctx, config); err != nil {
+			return nil, errs.F(op, errs.Unavailable, "stream %s: %w", config.Name, err)
+		}
+	}
+	store, err := js.ObjectStore(ctx, Snapshots)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		store, err = js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{
+			Bucket: Snapshots, Description: "state of a stream at a sequence", Storage: jetstream.FileStorage, Replicas: replicas,
+		})
+	}
+	if err != nil {
+		return nil, errs.F(op, errs.Unavailable, "bucket %s: %w", Snapshots, err)
+	}
+	return store, nil
+}
