@@ -190,14 +190,19 @@ func (b *Bridge) disconnect(id string) error {
 }
 
 func (b *Bridge) unplug(id string) error {
-	link, err := b.host.link.LinkByName(linkName(id))
+	host, err := b.host.dial()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	link, err := host.LinkByName(linkName(id))
 	if errors.As(err, new(netlink.LinkNotFoundError)) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if err := b.host.link.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) && !errors.Is(err, os.ErrNotExist) {
+	if err := host.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil

@@ -16,8 +16,9 @@ import (
 	"taffrail.dev/nodeagent/network/netns"
 )
 
-// CNI connects sandboxes by the standard plugins: bridge, with host-local addresses. Ports
-// of the bridge are isolated from each other, so that all traffic passes the host's rules.
+// CNI connects sandboxes by the standard plugins: bridge, with host-local addresses. Where the
+// kernel cannot show bridged traffic to the host's rules, the bridge's ports are isolated from
+// each other, so that the host routes between them.
 type CNI struct {
 	host    host
 	plugins *libcni.CNIConfig
@@ -35,7 +36,7 @@ func NewCNI(config Config) (*CNI, error) {
 	if err := os.MkdirAll(config.Dir, 0o755); err != nil {
 		return nil, err
 	}
-	conflist := config.conflist()
+	conflist := config.conflist(!bridgeFilter(config.HostNS))
 	path := filepath.Join(config.Dir, "10-"+networkName+".conflist")
 	if err := os.WriteFile(path, conflist, 0o644); err != nil {
 		return nil, err
@@ -49,7 +50,7 @@ func NewCNI(config Config) (*CNI, error) {
 }
 
 // conflist is the CNI configuration, as files under /etc/cni/net.d are.
-func (c Config) conflist() []byte {
+func (c Config) conflist(isolate bool) []byte {
 	type object = map[string]any
 	list, err := json.MarshalIndent(object{
 		"cniVersion": "1.0.0",
@@ -57,7 +58,7 @@ func (c Config) conflist() []byte {
 		"plugins": []object{{
 			"type": "bridge", "bridge": c.Bridge, "mtu": c.MTU,
 			"isGateway": true, "isDefaultGateway": true, "ipMasq": false,
-			"hairpinMode": true, "portIsolation": true,
+			"hairpinMode": true, "portIsolation": isolate,
 			"ipam": object{
 				"type": "host-local", "dataDir": filepath.Join(c.Dir, "networks"),
 				"ranges": [][]object{{{"subnet": c.PodCIDR.String()}}},

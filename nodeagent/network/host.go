@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/google/nftables"
@@ -62,10 +61,18 @@ func (h *host) open() (err error) {
 	if h.rules, err = nft.Open(h.config.HostNS); err != nil {
 		return err
 	}
-	return netns.Do(h.config.HostNS, func() error {
-		h.link, err = netlink.NewHandle(unix.NETLINK_ROUTE)
+	h.link, err = h.dial()
+	return err
+}
+
+// dial opens a netlink socket of the caller's own, to close. The kernel makes who removes an
+// interface wait until nobody can see it: on a shared socket all would wait in turn.
+func (h *host) dial() (link *netlink.Handle, err error) {
+	err = netns.Do(h.config.HostNS, func() error {
+		link, err = netlink.NewHandle(unix.NETLINK_ROUTE)
 		return err
 	})
+	return link, err
 }
 
 // makeBridge makes the bridge with the gateway's address. Its hardware address is derived
@@ -95,21 +102,39 @@ func (h *host) makeBridge() error {
 	return h.link.LinkSetUp(link)
 }
 
-// setSysctls lets the host forward for pods. All traffic between pods passes the host's
-// IP layer: redirects would tell them of the short cut, and proxy ARP answers for neighbours.
+// bridgeCalls makes bridged IP traffic pass the host's rules; it exists with br_netfilter.
+const bridgeCalls = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+
+// bridgeFilter says whether the host's kernel has br_netfilter.
+func bridgeFilter(hostNS string) (has bool) {
+	netns.Do(hostNS, func() error {
+		_, err := os.Stat(bridgeCalls)
+		has = err == nil
+		return err
+	})
+	return has
+}
+
+// setSysctls lets the host forward for pods. Redirects would tell pods of short cuts past
+// the rules; where ports are isolated, proxy ARP answers for neighbours.
 func (h *host) setSysctls() error {
-	bridge := h.config.Bridge
-	for _, s := range [][2]string{
-		{"ip_forward", "1"},
-		{"conf/all/send_redirects", "0"},
-		{"conf/" + bridge + "/send_redirects", "0"},
-		{"conf/" + bridge + "/forwarding", "1"},
-		{"conf/" + bridge + "/route_localnet", "1"},
-		{"conf/" + bridge + "/proxy_arp_pvlan", "1"},
-		{"neigh/" + bridge + "/proxy_delay", "0"},
-	} {
-		path := filepath.Join("/proc/sys/net/ipv4", s[0])
-		if err := os.WriteFile(path, []byte(s[1]), 0o644); err != nil {
+	dev := "/proc/sys/net/ipv4/conf/" + h.config.Bridge
+	settings := [][2]string{
+		{"/proc/sys/net/ipv4/ip_forward", "1"},
+		{"/proc/sys/net/ipv4/conf/all/send_redirects", "0"},
+		{dev + "/send_redirects", "0"},
+		{dev + "/forwarding", "1"},
+		{dev + "/route_localnet", "1"},
+	}
+	if bridgeFilter("") {
+		settings = append(settings, [2]string{bridgeCalls, "1"})
+	} else {
+		settings = append(settings,
+			[2]string{dev + "/proxy_arp_pvlan", "1"},
+			[2]string{"/proc/sys/net/ipv4/neigh/" + h.config.Bridge + "/proxy_delay", "0"})
+	}
+	for _, s := range settings {
+		if err := os.WriteFile(s[0], []byte(s[1]), 0o644); err != nil {
 			return fmt.Errorf("sysctl: %w", err)
 		}
 	}
