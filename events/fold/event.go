@@ -31,6 +31,13 @@ func (e *Event) Key() subject.Object {
 	}
 }
 
+func (e *Event) resource() subject.Resource {
+	return subject.Resource{Group: e.GetObject().GetGroup(), Name: e.GetObject().GetResource()}
+}
+
+// size is about what the event takes in memory.
+func (e *Event) size() int { return len(e.GetState()) + 512 }
+
 // Gone says whether the object ended with this event.
 func (e *Event) Gone() bool { return e.GetWhat() == eventv1.What_DELETED }
 
