@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"taffrail.dev/tests/bench/load"
+	"taffrail.dev/tests/instance"
 )
 
 type options struct {
@@ -53,26 +54,27 @@ func run(o options) error {
 	defer cancel()
 	t := table{tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)}
 	t.row("WORK", "HERE", "PEER", "TARGET")
-	i, err := start(ctx, o.binary, o.data)
+	i, err := instance.Start(ctx, o.binary, o.data)
 	if err != nil {
 		return err
 	}
-	defer i.kill()
-	t.row("start, empty, to ready", fmt.Sprintf("%.2f s", i.ready.Seconds()), "3.4 s with a node", "3 s with a node")
+	defer i.Kill()
+	t.row("start, empty, to ready", fmt.Sprintf("%.2f s", i.Ready.Seconds()), "3.4 s with a node", "3 s with a node")
 	<-time.After(5 * time.Second) // idle
-	t.row("resident memory, idle", mib(i.memory()), "626 MB with a kubelet", "120 MB")
+	t.row("resident memory, idle", mib(i.Memory()), "626 MB with a kubelet", "120 MB")
 	if err := loads(t, i, o); err != nil {
-		return fmt.Errorf("%w\n%s", err, i.output.String())
+		i.Kill()
+		return fmt.Errorf("%w\n%s", err, i.Output())
 	}
-	t.row("resident memory, after", mib(i.memory()), "3.3 GB", "")
+	t.row("resident memory, after", mib(i.Memory()), "3.3 GB", "")
 	if o.restart == 0 || o.only != "" && o.only != "restart" {
 		return nil
 	}
 	return restart(ctx, t, i, o)
 }
 
-func loads(t table, i *instance, o options) error {
-	conns, err := i.dial(8)
+func loads(t table, i *instance.Instance, o options) error {
+	conns, err := i.Dial(8)
 	if err != nil {
 		return err
 	}
@@ -100,7 +102,7 @@ func loads(t table, i *instance, o options) error {
 		}),
 		do("list", func() error { return lists(t, i, conns) }),
 		do("watch", func() error {
-			f, err := watch(conns, i.dial, 100, 10000)
+			f, err := watch(conns, i.Dial, 100, 10000)
 			if err == nil {
 				t.row("watch, 100 watchers", fmt.Sprintf("%.0f events/s (%d of %d), p50 %.1f ms, p99 %.1f ms", float64(f.Events)/f.Took.Seconds(), f.Events, f.Want, ms(f.P50), ms(f.P99)), "28,900/s, p99 8.9 ms", "150,000/s")
 			}
@@ -113,39 +115,39 @@ func loads(t table, i *instance, o options) error {
 	)
 }
 
-func lists(t table, i *instance, conns []*load.Conn) error {
+func lists(t table, i *instance.Instance, conns []*load.Conn) error {
 	for _, f := range []struct{ name, accept, peer, target string }{
 		{"protobuf", protobuf, "93 MB/s", "600 MB/s"}, {"JSON", "application/json", "163 MB/s", ""},
 	} {
-		before := i.memory()
+		before := i.Memory()
 		r, err := list(conns, f.accept, 200)
 		if err != nil {
 			return err
 		}
-		t.row("list, 40 at once, "+f.name, fmt.Sprintf("%.0f MB/s, %.1f MB each, memory +%s, %d failed", float64(r.Bytes)/1e6/r.Took.Seconds(), float64(r.Bytes)/1e6/float64(r.Requests), mib(i.memory()-before), r.Failed), f.peer, f.target)
+		t.row("list, 40 at once, "+f.name, fmt.Sprintf("%.0f MB/s, %.1f MB each, memory +%s, %d failed", float64(r.Bytes)/1e6/r.Took.Seconds(), float64(r.Bytes)/1e6/float64(r.Requests), mib(i.Memory()-before), r.Failed), f.peer, f.target)
 	}
 	return nil
 }
 
 // restart fills the journal, stops cleanly and kills, and times both starts.
-func restart(ctx context.Context, t table, i *instance, o options) error {
-	conns, err := i.dial(8)
+func restart(ctx context.Context, t table, i *instance.Instance, o options) error {
+	conns, err := i.Dial(8)
 	if err != nil {
 		return err
 	}
 	if r, err := create(conns, 1_000_000, o.restart); err != nil || r.Failed > 0 {
 		return fmt.Errorf("fill with %d objects: %d failed: %w", o.restart, r.Failed, err)
 	}
-	if err := i.stop(); err != nil {
+	if err := i.Stop(); err != nil {
 		return err
 	}
 	for _, how := range []string{"stopped", "killed"} {
-		next, err := start(ctx, o.binary, o.data)
+		next, err := instance.Start(ctx, o.binary, o.data)
 		if err != nil {
 			return err
 		}
-		t.row(fmt.Sprintf("start over %d objects, %s", o.restart, how), fmt.Sprintf("%.2f s, memory %s", next.ready.Seconds(), mib(next.memory())), "", "5 s")
-		next.kill()
+		t.row(fmt.Sprintf("start over %d objects, %s", o.restart, how), fmt.Sprintf("%.2f s, memory %s", next.Ready.Seconds(), mib(next.Memory())), "", "5 s")
+		next.Kill()
 	}
 	return nil
 }

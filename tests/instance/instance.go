@@ -1,4 +1,6 @@
-package main
+// Package instance runs a control plane as a process of its own, for tests and
+// benchmarks that kill it and for those that measure it.
+package instance
 
 import (
 	"bufio"
@@ -21,38 +23,43 @@ import (
 	"taffrail.dev/tests/bench/load"
 )
 
-// instance is a control plane under measurement.
-type instance struct {
+// Instance is a running control plane.
+type Instance struct {
+	URL string
+	// TLS has the administrator's certificate.
+	TLS *tls.Config
+	// Kubeconfig is the administrator's.
+	Kubeconfig string
+	// Ready is the time from the process's start to its first ready answer.
+	Ready time.Duration
+
 	command *exec.Cmd
 	output  bytes.Buffer
-	url     string
-	tls     *tls.Config
-	// ready is the time from the process's start to its first ready answer.
-	ready time.Duration
 }
 
-// start runs `taffrail up --no-node` on a data dir and waits until it is ready.
-func start(ctx context.Context, binary, data string) (*instance, error) {
+// Start runs `taffrail up --no-node` on a data dir and waits until it is ready.
+func Start(ctx context.Context, binary, data string) (*Instance, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{command: exec.CommandContext(ctx, binary, "up", "--no-node", "--data-dir", data, "--https-port", strconv.Itoa(port))}
+	i := &Instance{Kubeconfig: filepath.Join(data, "kubeconfig"), command: exec.CommandContext(ctx, binary, "up", "--no-node", "--data-dir", data, "--https-port", strconv.Itoa(port))}
 	i.command.Stdout, i.command.Stderr = &i.output, &i.output
 	i.command.Cancel = func() error { return i.command.Process.Signal(syscall.SIGTERM) }
 	begun := time.Now()
 	if err := i.command.Start(); err != nil {
 		return nil, err
 	}
-	i.url = fmt.Sprintf("https://127.0.0.1:%d", port)
-	if err := i.await(ctx, filepath.Join(data, "kubeconfig")); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, i.output.String())
+	i.URL = fmt.Sprintf("https://127.0.0.1:%d", port)
+	if err := i.await(ctx); err != nil {
+		i.Kill()
+		return nil, fmt.Errorf("%w\n%s", err, i.Output())
 	}
-	i.ready = time.Since(begun)
+	i.Ready = time.Since(begun)
 	return i, nil
 }
 
-func (i *instance) await(ctx context.Context, kubeconfig string) error {
+func (i *Instance) await(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	limit, cancel := context.WithTimeout(ctx, 2*time.Minute)
@@ -64,21 +71,21 @@ func (i *instance) await(ctx context.Context, kubeconfig string) error {
 			return fmt.Errorf("not ready: %w (last: %v)", limit.Err(), last)
 		case <-tick.C:
 		}
-		if last = i.probe(kubeconfig); last == nil {
+		if last = i.probe(); last == nil {
 			return nil
 		}
 	}
 }
 
-func (i *instance) probe(kubeconfig string) error {
-	config, err := clientcmd.BuildConfigFromFlags(i.url, kubeconfig)
+func (i *Instance) probe() error {
+	config, err := clientcmd.BuildConfigFromFlags(i.URL, i.Kubeconfig)
 	if err != nil {
 		return err
 	}
-	if i.tls, err = rest.TLSConfigFor(config); err != nil {
+	if i.TLS, err = rest.TLSConfigFor(config); err != nil {
 		return err
 	}
-	conn, err := load.Dial(i.url, i.tls)
+	conn, err := load.Dial(i.URL, i.TLS)
 	if err != nil {
 		return err
 	}
@@ -90,19 +97,20 @@ func (i *instance) probe(kubeconfig string) error {
 	return err
 }
 
-func (i *instance) dial(n int) ([]*load.Conn, error) {
+// Dial opens n connections.
+func (i *Instance) Dial(n int) ([]*load.Conn, error) {
 	conns := make([]*load.Conn, n)
 	for k := range conns {
 		var err error
-		if conns[k], err = load.Dial(i.url, i.tls); err != nil {
+		if conns[k], err = load.Dial(i.URL, i.TLS); err != nil {
 			return nil, err
 		}
 	}
 	return conns, nil
 }
 
-// memory is the process's resident memory in bytes.
-func (i *instance) memory() int64 {
+// Memory is the process's resident memory in bytes.
+func (i *Instance) Memory() int64 {
 	file, err := os.Open(fmt.Sprintf("/proc/%d/status", i.command.Process.Pid))
 	if err != nil {
 		return 0
@@ -117,17 +125,22 @@ func (i *instance) memory() int64 {
 	return 0
 }
 
-func (i *instance) stop() error {
+// Stop ends the process cleanly.
+func (i *Instance) Stop() error {
 	if err := i.command.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
 	return i.command.Wait()
 }
 
-func (i *instance) kill() {
+// Kill ends the process as a power switch would.
+func (i *Instance) Kill() {
 	i.command.Process.Kill()
 	i.command.Wait() // killed: its error says so
 }
+
+// Output is what the process has logged; call it once the process has ended.
+func (i *Instance) Output() string { return i.output.String() }
 
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
