@@ -62,7 +62,7 @@ func (h *Handler) query(r *http.Request) (Query, error) {
 			return q, fmt.Errorf("name %q: name a resource too", name)
 		}
 		if namespace != "" {
-			q.Filters = subject.FilterNamespace(q.Stream, namespace)
+			q.Filters = []string{q.Stream.FilterIn(namespace)}
 		}
 		return q, nil
 	}
@@ -74,8 +74,18 @@ func (h *Handler) query(r *http.Request) (Query, error) {
 		namespace = ""
 	}
 	q.Stream = k.Stream()
-	q.Filters = subject.Filter(k.SubjectResource(), namespace, name)
+	q.Filters = []string{filter(k.SubjectResource(), namespace, name)}
 	return q, nil
+}
+
+func filter(r subject.Resource, namespace, name string) string {
+	switch {
+	case name != "":
+		return subject.Object{Resource: r, Namespace: namespace, Name: name}.Subject()
+	case namespace != "":
+		return r.FilterIn(namespace)
+	}
+	return r.Filter()
 }
 
 func (h *Handler) since(text string) (time.Time, error) {

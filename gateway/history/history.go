@@ -8,8 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
+	"taffrail.dev/events/envelope"
 	"taffrail.dev/events/journal"
 	"taffrail.dev/events/subject"
 	eventv1 "taffrail.dev/proto/gen/event/v1"
@@ -96,14 +95,14 @@ func Read(ctx context.Context, r journal.Reader, q Query, fn func(*Change) error
 }
 
 func one(m journal.Message, q Query, fn func(*Change) error) error {
-	var e eventv1.Event
-	if err := proto.Unmarshal(m.Data, &e); err != nil {
+	e, err := envelope.Decode(m.Subject, m.Data)
+	if err != nil {
 		return fmt.Errorf("event %d of %s: %w", m.Sequence, q.Stream, err)
 	}
 	if at := time.Unix(0, e.GetTime()); at.Before(q.Since) {
 		return nil
 	}
-	return fn(ChangeOf(q.Stream, m.Sequence, &e))
+	return fn(ChangeOf(q.Stream, m.Sequence, e))
 }
 
 // ChangeOf is an event as a change.

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"taffrail.dev/ops/taffrail/cluster"
+	"taffrail.dev/ops/taffrail/datadir"
+	"taffrail.dev/ops/taffrail/progress"
+)
+
+func upCommand() *cobra.Command {
+	var (
+		c       cluster.Config
+		data    *string
+		noNode  bool
+		detach  bool
+		readyFD int
+	)
+	up := &cobra.Command{
+		Use:   "up",
+		Short: "Start the all-in-one: the journal, the gateway, every service, and this machine as a node",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if detach {
+				return startDetached(dir(data), cmd.ErrOrStderr())
+			}
+			ready := readyFile(readyFD)
+			defer ready.Close()
+			c.Dir, c.Node = dir(data), !noNode
+			c.Progress = progress.New(io.MultiWriter(cmd.ErrOrStderr(), ready), nil)
+			c.Ready = func() {
+				fmt.Fprintln(ready, readyLine)
+				ready.Close()
+			}
+			return runLogged(cmd.Context(), c)
+		},
+	}
+	data = dataDirFlag(up)
+	f := up.Flags()
+	f.IntVar(&c.HTTPSPort, "https-port", 6443, "port of the gateway")
+	f.IntVar(&c.HTTPPort, "http-port", 0, "port on loopback for health and metrics without TLS; 0 is none")
+	f.StringVar(&c.NATSURL, "nats-url", "", "NATS server with JetStream to use instead of the embedded one")
+	f.StringVar(&c.NATSCreds, "nats-creds", "", "file of credentials for --nats-url")
+	f.StringVar(&c.NATSListen, "nats-listen", "", "address at which the embedded NATS server takes other processes' connections; \"\" is none")
+	f.BoolVar(&noNode, "no-node", false, "control plane alone: for hosts without containers, and for load tests")
+	f.StringVar(&c.NodeName, "node-name", "", "name of this machine as a node (default: its host name)")
+	f.StringVar(&c.NodeIP, "node-ip", "", "address of this machine as a node (default: that of the default route)")
+	f.StringVar(&c.RegistryConfig, "registry-config", "", "file that names registry mirrors and credentials")
+	f.BoolVar(&detach, "detach", false, "start in the background and return once it is ready")
+	f.IntVar(&readyFD, "ready-fd", 0, "file descriptor to report progress to")
+	_ = f.MarkHidden("ready-fd") // the flag exists
+	return up
+}
+
+// readyLine is the last that a starting instance reports.
+const readyLine = "ready"
+
+// readyFile is where progress is reported to, beside standard error.
+func readyFile(fd int) *os.File {
+	if fd > 2 {
+		return os.NewFile(uintptr(fd), "ready")
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return os.Stderr
+	}
+	return null
+}
+
+func runLogged(ctx context.Context, c cluster.Config) error {
+	log, err := newLog()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Sync() }() // standard error cannot be synced everywhere
+	c.Log = log
+	return cluster.Run(ctx, c)
+}
+
+// pidOf names a running instance, for people.
+func pidOf(d datadir.Dir) string {
+	if pid := datadir.Running(d); pid != 0 {
+		return fmt.Sprintf("process %d", pid)
+	}
+	return "nobody"
+}
