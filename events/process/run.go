@@ -68,9 +68,10 @@ type loop struct {
 	timer   *time.Timer
 }
 
-// sent is one command of a key's turn, and its answer.
+// sent is one command of a key's turn, or a note on one (without a key), and its answer.
 type sent struct {
 	key     *key
+	index   int // among the turn's commands
 	command *commandv1.Command
 	result  *commandv1.Result
 	err     error
@@ -199,9 +200,10 @@ func (l *loop) decide(k *key, now time.Time) {
 		return
 	}
 	l.schedule.begin(k, len(plan.Commands))
-	for _, c := range plan.Commands {
+	k.turn, k.notes, k.answers = turn, plan.Notes, make([]Answer, len(plan.Commands))
+	for i, c := range plan.Commands {
 		stamp(c, turn)
-		l.pending = append(l.pending, sent{key: k, command: c})
+		l.pending = append(l.pending, sent{key: k, index: i, command: c})
 	}
 }
 

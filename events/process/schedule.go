@@ -6,6 +6,7 @@ import (
 
 	"taffrail.dev/events/fold"
 	"taffrail.dev/events/subject"
+	commandv1 "taffrail.dev/proto/gen/command/v1"
 )
 
 // state is where a key is.
@@ -38,6 +39,11 @@ type key struct {
 	failures         int
 	err              error
 	expected         fold.Position
+
+	// Of the turn whose commands are under way.
+	turn    Turn
+	notes   func([]Answer) []*commandv1.Command
+	answers []Answer
 
 	timers entry
 }

@@ -46,6 +46,13 @@ func (l *loop) answered(s sent) {
 	l.flying--
 	l.metrics.command(s)
 	k := s.key
+	if k == nil { // a note
+		if s.err != nil {
+			l.log.Debug("note failed", zap.String("object", objectOf(s.command.GetObject()).String()), zap.Error(s.err))
+		}
+		return
+	}
+	k.answers[s.index] = Answer{Command: s.command, Result: s.result, Err: s.err}
 	k.unanswered--
 	if s.err != nil {
 		k.err = s.err
@@ -62,8 +69,22 @@ func (l *loop) answered(s sent) {
 	if k.unanswered > 0 {
 		return
 	}
+	l.note(k)
 	if l.schedule.await(k, l.positions, l.deps.Now().Add(foldPatience)) {
 		l.settle(k)
+	}
+}
+
+// note has what a turn notes about its commands sent, before the commands of later turns.
+func (l *loop) note(k *key) {
+	notes, answers, turn := k.notes, k.answers, k.turn
+	k.notes, k.answers, k.turn = nil, nil, Turn{}
+	if notes == nil {
+		return
+	}
+	for _, c := range notes(answers) {
+		stamp(c, turn)
+		l.pending = append(l.pending, sent{command: c})
 	}
 }
 

@@ -69,15 +69,21 @@ func (w *world) turn(dry bool) (decided int, err error) {
 		w.printf("%s", k.name)
 		failed := k.failures
 		k.err = nil
+		var answers []process.Answer
 		for _, c := range plan.Commands {
 			w.print(c)
 			if dry {
 				continue
 			}
-			if err := w.carryOut(c); err != nil {
+			result, err := w.carryOut(c)
+			if err != nil {
 				w.printf("  %v", err)
 				k.err = err
 			}
+			answers = append(answers, process.Answer{Command: c, Result: result, Err: err})
+		}
+		if plan.Notes != nil && len(answers) > 0 {
+			w.note(plan.Notes(answers))
 		}
 		if plan.After > 0 {
 			w.printf("  after %v", plan.After)
@@ -89,6 +95,20 @@ func (w *world) turn(dry bool) (decided int, err error) {
 		w.next(k, plan, failed)
 	}
 	return len(ready), nil
+}
+
+// note carries out what a plan notes, and shows it as people read it.
+func (w *world) note(commands []*commandv1.Command) {
+	for _, c := range commands {
+		body, err := w.body(c)
+		if err == nil {
+			w.printf("  note %s %s %s %q", strings.ToLower(c.GetVerb().String()), text(body, "type"), text(body, "reason"), text(body, "message"))
+			_, err = w.carryOut(c)
+		}
+		if err != nil {
+			w.printf("  %v", err)
+		}
+	}
 }
 
 // next notes when the key is decided again.
@@ -222,8 +242,8 @@ func detailText(c *commandv1.Command) string {
 	return string(data)
 }
 
-// carryOut does what the gateway would, and is its refusal.
-func (w *world) carryOut(c *commandv1.Command) error {
+// carryOut does what the gateway would, and is its answer or its refusal.
+func (w *world) carryOut(c *commandv1.Command) (*commandv1.Result, error) {
 	o := commandObject(c)
 	name := o.Resource.String()
 	if c.GetSubresource() != "" {
@@ -232,8 +252,17 @@ func (w *world) carryOut(c *commandv1.Command) error {
 	for _, f := range w.faults {
 		if f.left > 0 && f.verb == c.GetVerb().String() && (f.resource == "*" || f.resource == name) {
 			f.left--
-			return errs.F("send command", f.kind, "refused by the scenario: %s", f.kind)
+			return nil, errs.F("send command", f.kind, "refused by the scenario: %s", f.kind)
 		}
 	}
-	return w.gateway(o, c)
+	w.actor = "system:taffrail:" + w.controller.Spec.Name
+	defer func() { w.actor = "" }()
+	before := w.sequence
+	if err := w.gateway(o, c); err != nil {
+		return nil, err
+	}
+	if w.sequence == before {
+		return &commandv1.Result{}, nil
+	}
+	return &commandv1.Result{Sequence: w.sequence, Object: w.state}, nil
 }

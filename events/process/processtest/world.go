@@ -26,6 +26,8 @@ type world struct {
 	controller *process.Controller
 	now        time.Time
 	sequence   uint64
+	state      []byte // of the last event
+	actor      string // of the command being carried out
 	objects    map[subject.Object]*object
 	generated  map[string]int
 	keys       []*key
