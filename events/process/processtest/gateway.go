@@ -186,6 +186,7 @@ func (w *world) store(o subject.Object, content map[string]any, what eventv1.Wha
 	if err != nil {
 		return err
 	}
+	w.state = e.GetState()
 	if what == eventv1.What_DELETED {
 		delete(w.objects, o)
 	} else {
@@ -218,6 +219,7 @@ func (w *world) event(o subject.Object, content map[string]any, sequence uint64,
 			Group: o.Group, Resource: o.Resource.Name, Namespace: o.Namespace, Name: o.Name,
 			Kind: kind.Kind, Uid: text(content, "metadata", "uid"),
 		},
+		Actor:    &eventv1.Actor{User: w.actor},
 		Encoding: eventv1.Encoding_ENCODING_PROTOBUF, State: state,
 	}}, nil
 }
