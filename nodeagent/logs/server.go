@@ -1,0 +1,314 @@
+package logs
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// request is what a client writes first, as one line of JSON.
+type request struct {
+	// Op is "collect", "attach" or "forget".
+	Op string `json:"op"`
+	ID string `json:"id"`
+	// Stdout and Stderr are FIFOs that exist; Stderr may be empty (a terminal).
+	Stdout string `json:"stdout,omitempty"`
+	Stderr string `json:"stderr,omitempty"`
+	// Stdin is a FIFO to hold open, so that a writer's end is not the container's.
+	Stdin  string `json:"stdin,omitempty"`
+	Path   string `json:"path,omitempty"`
+	Limits Limits `json:"limits"`
+}
+
+type response struct {
+	Error string `json:"error,omitempty"`
+}
+
+// Server is the node's log process.
+type Server struct {
+	mu       sync.Mutex // guards captures; not held over I/O
+	captures map[string]*capture
+}
+
+// Serve collects logs for the clients of l until ctx ends.
+func Serve(ctx context.Context, l net.Listener) error {
+	s := &Server{captures: map[string]*capture{}}
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	for {
+		c, err := l.Accept()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		go s.serve(c)
+	}
+}
+
+func (s *Server) serve(c net.Conn) {
+	defer c.Close()
+	line, err := bufio.NewReaderSize(c, 4<<10).ReadBytes('\n')
+	var r request
+	if err == nil {
+		err = json.Unmarshal(line, &r)
+	}
+	if err != nil {
+		return
+	}
+	switch r.Op {
+	case "collect":
+		err = s.collect(r)
+	case "forget":
+		s.forget(r.ID)
+	case "attach":
+		s.attach(c, r.ID)
+		return
+	default:
+		err = fmt.Errorf("unknown operation %q", r.Op)
+	}
+	var out response
+	if err != nil {
+		out.Error = err.Error()
+	}
+	b, _ := json.Marshal(out)
+	_, _ = c.Write(append(b, '\n'))
+}
+
+// collect is idempotent: an agent says it again after a restart.
+func (s *Server) collect(r request) error {
+	s.mu.Lock()
+	_, known := s.captures[r.ID]
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	c, err := newCapture(r)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.captures[r.ID]; known {
+		c.stop()
+		return nil
+	}
+	s.captures[r.ID] = c
+	return nil
+}
+
+// forget ends a container's capture after what its pipes still hold was written.
+func (s *Server) forget(id string) {
+	s.mu.Lock()
+	c := s.captures[id]
+	delete(s.captures, id)
+	s.mu.Unlock()
+	if c != nil {
+		c.stop()
+	}
+}
+
+func (s *Server) attach(conn net.Conn, id string) {
+	s.mu.Lock()
+	c := s.captures[id]
+	s.mu.Unlock()
+	if c == nil {
+		return
+	}
+	sub := c.subscribe()
+	defer c.unsubscribe(sub)
+	gone := make(chan struct{})
+	go func() { _, _ = io.Copy(io.Discard, conn); close(gone) }()
+	for {
+		select {
+		case f, ok := <-sub:
+			if !ok {
+				return
+			}
+			_ = conn.SetWriteDeadline(time.Now().Add(10 * time.Second))
+			if _, err := conn.Write(f); err != nil {
+				return
+			}
+		case <-gone:
+			return
+		}
+	}
+}
+
+// capture is one container's output under way.
+type capture struct {
+	file  *file
+	pipes []*os.File
+	done  sync.WaitGroup
+
+	mu   sync.Mutex // guards subs and ended
+	subs map[chan []byte]bool
+	// ended closes new subscriptions at once.
+	ended bool
+}
+
+func newCapture(r request) (*capture, error) {
+	f, err := openFile(r.Path, r.Limits)
+	if err != nil {
+		return nil, err
+	}
+	c := &capture{file: f, subs: map[chan []byte]bool{}}
+	if r.Stdin != "" {
+		held, err := os.OpenFile(r.Stdin, os.O_RDWR|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			c.stop()
+			return nil, err
+		}
+		c.pipes = append(c.pipes, held)
+	}
+	for i, p := range []string{r.Stdout, r.Stderr} {
+		if p == "" {
+			continue
+		}
+		// Read-write, so that neither opening nor the writer's restart ends the pipe.
+		pipe, err := os.OpenFile(p, os.O_RDWR|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			c.stop()
+			return nil, err
+		}
+		c.pipes = append(c.pipes, pipe)
+		c.done.Add(1)
+		go c.copy(pipe, []Stream{Stdout, Stderr}[i])
+	}
+	return c, nil
+}
+
+func (c *capture) stop() {
+	for _, p := range c.pipes {
+		_ = p.SetReadDeadline(time.Now().Add(20 * time.Millisecond)) // what the pipe holds is read before
+	}
+	c.done.Wait()
+	for _, p := range c.pipes {
+		p.Close()
+	}
+	c.file.close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	for sub := range c.subs {
+		close(sub)
+	}
+	c.subs = nil
+}
+
+// copy splits a pipe into lines and writes them. The buffer is taken only while
+// there is something to read, so that a silent container holds none.
+func (c *capture) copy(pipe *os.File, s Stream) {
+	defer c.done.Done()
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		return
+	}
+	var rest []byte
+	for {
+		var chunk []byte
+		err := raw.Read(func(fd uintptr) bool {
+			b := buffers.Get().(*[maxLine]byte)
+			n, err := syscall.Read(int(fd), b[:])
+			if n > 0 {
+				chunk = append(rest, b[:n]...)
+			}
+			buffers.Put(b)
+			return n > 0 || !errors.Is(err, syscall.EAGAIN)
+		})
+		if chunk == nil || err != nil {
+			if len(rest) > 0 {
+				_ = c.file.write(appendLine(nil, time.Now(), s, true, rest))
+			}
+			return
+		}
+		c.publish(s, chunk[len(rest):])
+		rest = c.lines(s, chunk)
+	}
+}
+
+var buffers = sync.Pool{New: func() any { return new([maxLine]byte) }}
+
+// lines writes the whole lines of b and returns what is left over.
+func (c *capture) lines(s Stream, b []byte) []byte {
+	now := time.Now()
+	var out []byte
+	for {
+		i := indexNewline(b)
+		switch {
+		case i >= 0 && i <= maxLine:
+			out = appendLine(out, now, s, true, b[:i])
+			b = b[i+1:]
+		case len(b) >= maxLine:
+			out = appendLine(out, now, s, false, b[:maxLine])
+			b = b[maxLine:]
+		default:
+			if len(out) > 0 {
+				_ = c.file.write(out)
+			}
+			if len(b) == 0 {
+				return nil
+			}
+			return append([]byte(nil), b...)
+		}
+	}
+}
+
+func indexNewline(b []byte) int {
+	for i, ch := range b {
+		if ch == '\n' {
+			return i
+		}
+	}
+	return -1
+}
+
+// publish gives a chunk to whoever is attached; one who reads too slowly loses chunks, as
+// the container must not wait for a client.
+func (c *capture) publish(s Stream, b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.subs) == 0 {
+		return
+	}
+	frame := make([]byte, 5, 5+len(b))
+	if s == Stderr {
+		frame[0] = 1
+	}
+	binary.BigEndian.PutUint32(frame[1:], uint32(len(b)))
+	frame = append(frame, b...)
+	for sub := range c.subs {
+		select {
+		case sub <- frame:
+		default:
+		}
+	}
+}
+
+func (c *capture) subscribe() chan []byte {
+	sub := make(chan []byte, 256)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		close(sub)
+		return sub
+	}
+	c.subs[sub] = true
+	return sub
+}
+
+func (c *capture) unsubscribe(sub chan []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.subs, sub)
+}
