@@ -52,26 +52,30 @@ func (l *loop) answered(s sent) {
 		}
 		return
 	}
-	k.answers[s.index] = Answer{Command: s.command, Result: s.result, Err: s.err}
 	k.unanswered--
-	if s.err != nil {
-		k.err = s.err
-		l.log.Debug("command failed", zap.String("key", k.object.String()), zap.Stringer("verb", s.command.GetVerb()),
-			zap.String("object", objectOf(s.command.GetObject()).String()), zap.Error(s.err))
-		k.failed = true
-		if !cured(s.err) {
-			k.stubborn = true
-		}
-	}
-	if o := objectOf(s.command.GetObject()); l.reads[o.Resource] && s.result.GetSequence() > 0 {
-		k.expect(subject.StreamOf(o.Resource), s.result.GetSequence())
-	}
+	l.judge(k, s)
 	if k.unanswered > 0 {
 		return
 	}
 	l.note(k)
 	if l.schedule.await(k, l.positions, l.deps.Now().Add(foldPatience)) {
 		l.settle(k)
+	}
+}
+
+// judge enters an answer into its turn.
+func (l *loop) judge(k *key, s sent) {
+	k.answers[s.index] = Answer{Command: s.command, Result: s.result, Err: s.err}
+	if s.err != nil {
+		k.answers[s.index].Result = nil
+		k.failed, k.err = true, s.err
+		k.stubborn = k.stubborn || !cured(s.err)
+		l.log.Debug("command failed", zap.Stringer("key", k.object), zap.Stringer("verb", s.command.GetVerb()),
+			zap.Stringer("object", objectOf(s.command.GetObject())), zap.Error(s.err))
+	}
+	// A refusal too may name the sequence that it is about.
+	if o := objectOf(s.command.GetObject()); l.reads[o.Resource] && s.result.GetSequence() > 0 {
+		k.expect(subject.StreamOf(o.Resource), s.result.GetSequence())
 	}
 }
 
