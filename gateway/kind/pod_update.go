@@ -129,8 +129,6 @@ func validateFixedSpec(p, old *corev1.Pod) field.ErrorList {
 	return errs
 }
 
-const maxInt32 = 1<<31 - 1
-
 // fixedSpec says what an update may change and what this one would have.
 func fixedSpec(old, now *corev1.PodSpec) string {
 	return "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`," +
