@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,6 +54,7 @@ func newBench(t testing.TB, start Start) *bench {
 			b.addPod(i, bridge.Attrs().Index)
 		}
 		b.connect("up", b.client, "eth0", 0)
+		set(t, "conf/up/send_redirects=0")
 		address(t, "up", netip.PrefixFrom(uplink, 24))
 		route(t, "up", outside)
 		return nil
@@ -124,7 +126,7 @@ func (b *bench) ask(from string, f proxy.Frontend, at netip.Addr) string {
 	b.t.Helper()
 	answer, err := networktest.Ask(from, protocol(f), netip.AddrPortFrom(at, f.Port), patience)
 	if err != nil {
-		b.t.Fatalf("%s at %s: %v", f, at, err)
+		b.t.Fatalf("%s at %s from %s: %v", f, at, filepath.Base(from), err)
 	}
 	return answer
 }
@@ -140,7 +142,7 @@ func (b *bench) refuses(from string, f proxy.Frontend, at netip.Addr) {
 	b.t.Helper()
 	answer, err := networktest.Ask(from, protocol(f), netip.AddrPortFrom(at, f.Port), patience)
 	if !errors.Is(err, syscall.ECONNREFUSED) {
-		b.t.Fatalf("%s at %s: %q, %v; want it refused", f, at, answer, err)
+		b.t.Fatalf("%s at %s from %s: %q, %v; want it refused", f, at, filepath.Base(from), answer, err)
 	}
 }
 

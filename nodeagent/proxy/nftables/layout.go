@@ -117,6 +117,11 @@ func (l *layout) rules(conn *nftables.Conn) {
 	address, port := at(l.services)
 	l.add(conn, "dispatch", address)
 	l.add(conn, "dispatch", port)
+	// A packet that a transaction overtakes can miss what is replaced. It must not pass, for
+	// its connection would be remembered as one to nowhere: drop it, and it will be sent again.
+	first := make([]byte, 4)
+	l.add(conn, "dispatch", nft.Destination(r(0)), nft.ProtocolAndPort(r(1)), nft.Immediate(r(3), first), nft.Map(l.backends, r(0), r(8)), nft.Drop())
+	l.add(conn, "dispatch", nft.ToLocal(), nft.Immediate(r(0), first), nft.ProtocolAndPort(r(1)), nft.Immediate(r(3), first), nft.Map(l.backends, r(0), r(8)), nft.Drop())
 	address, port = at(l.refused)
 	l.add(conn, "check", address)
 	l.add(conn, "check", port)
@@ -187,6 +192,7 @@ func (l *layout) addPick(conn *nftables.Conn, p pick) {
 		nft.Map(l.backends, r(0), r(12)))
 	if p.affinity == 0 {
 		l.add(conn, name, draw, nft.DNAT(r(12)))
+		l.add(conn, name, nft.Drop()) // overtaken, as above
 		return
 	}
 	client := nft.Rule(nft.Source(r(8)), frontend(r(9)))
@@ -196,6 +202,7 @@ func (l *layout) addPick(conn *nftables.Conn, p pick) {
 	// An update extends what is remembered without replacing it, so that goes first.
 	l.add(conn, name, client, draw,
 		l.remember(dynsetDelete, r(8), r(12), 0), l.remember(unix.NFT_DYNSET_OP_UPDATE, r(8), r(12), p.affinity), nft.DNAT(r(12)))
+	l.add(conn, name, nft.Drop())
 }
 
 // dynsetDelete is NFT_DYNSET_OP_DELETE.
