@@ -32,7 +32,7 @@ func Streams(replicas int) []jetstream.StreamConfig {
 		},
 		{
 			Name: string(subject.Assign), Description: "what each node has to know, the last of each",
-			Storage: jetstream.MemoryStorage, MaxMsgsPerSubject: 1, Duplicates: 10 * time.Second,
+			Storage: jetstream.MemoryStorage, MaxMsgsPerSubject: 1, AllowMsgTTL: true, Duplicates: 10 * time.Second,
 		},
 		{
 			Name: string(subject.Audit), Description: "refusals and checkpoints, for ever",
