@@ -105,7 +105,11 @@ func (f *Feed) read(ctx context.Context, stream subject.Stream) error {
 // replay reads a stream after a sequence, by snapshot where that is the beginning.
 func (f *Feed) replay(ctx context.Context, stream subject.Stream, after uint64, fn func([]*Event, uint64) error) error {
 	if after == 0 && f.config.Snapshots != nil {
-		through, err := f.config.Snapshots.load(ctx, stream, func(messages []journal.Message, through uint64) error {
+		last, err := f.config.Streams[stream].Last(ctx)
+		if err != nil {
+			return err
+		}
+		through, err := f.config.Snapshots.load(ctx, stream, last, func(messages []journal.Message, through uint64) error {
 			return fn(f.decode(stream, messages), through)
 		})
 		if err != nil {
