@@ -182,3 +182,14 @@ type Tx interface {
 	Update(r subject.Resource, obj Object)
 	Delete(r subject.Resource, namespace, name string)
 }
+
+type userKey struct{}
+
+// WithUser is a context that carries the user of a request.
+func WithUser(ctx context.Context, u User) context.Context { return context.WithValue(ctx, userKey{}, u) }
+
+// UserFrom is the user that a context carries; false for none.
+func UserFrom(ctx context.Context) (User, bool) {
+	u, ok := ctx.Value(userKey{}).(User)
+	return u, ok
+}

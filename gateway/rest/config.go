@@ -1,0 +1,80 @@
+package rest
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"taffrail.dev/events/journal"
+	"taffrail.dev/events/subject"
+	"taffrail.dev/gateway/access"
+	"taffrail.dev/gateway/admission"
+	"taffrail.dev/gateway/kind"
+	"taffrail.dev/gateway/view"
+)
+
+// Config of a Server.
+type Config struct {
+	Kinds    []*kind.Kind
+	View     *view.View
+	Journals map[subject.Stream]journal.Journal
+	// Admission runs in order, after defaulting and before validation.
+	Admission []admission.Plugin
+
+	// Authenticate names the user of a request; an error is answered with 401 unless it
+	// is a Status of its own. nil lets everybody in as system:admin, for tests.
+	Authenticate func(*http.Request) (kind.User, error)
+	// Authorize decides about every request; nil allows all.
+	Authorize access.Authorize
+	// NonResource serves every path that is not a resource's: discovery, OpenAPI, health, metrics.
+	NonResource http.Handler
+
+	// MaxInFlight bounds the requests under way, watches and connections excepted; more are answered with
+	// 429. 0 is 2048.
+	MaxInFlight int
+	// MaxBody bounds a request's body in bytes; 0 is 3 MiB.
+	MaxBody int64
+	// Timeout bounds a request that is not a watch or connection; 0 is 60 s.
+	Timeout time.Duration
+
+	// Now is the clock; nil is time.Now.
+	Now     func() time.Time
+	Log     *zap.Logger
+	Metrics prometheus.Registerer
+}
+
+func (c *Config) validate() error {
+	if c.View == nil || len(c.Kinds) == 0 {
+		return errors.New("rest: View and Kinds are needed")
+	}
+	for _, k := range c.Kinds {
+		if k.Review == nil && c.Journals[k.Stream()] == nil {
+			return errors.New("rest: no journal for " + k.Resource)
+		}
+	}
+	if c.MaxInFlight == 0 {
+		c.MaxInFlight = 2048
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 3 << 20
+	}
+	if c.Timeout == 0 {
+		c.Timeout = time.Minute
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+	if c.NonResource == nil {
+		c.NonResource = http.NotFoundHandler()
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+// Package ownership tracks which manager owns which field of an object
+// (metadata.managedFields), and merges applied configurations.
+//
+// Merging and the general case are apimachinery's field manager. A create by one manager, the most
+// frequent case, has a walk of its own (see plan.go) that gives the same answer.
+package ownership
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/client-go/applyconfigurations"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"taffrail.dev/gateway/kind"
+)
+
+// Owners makes the managers of kinds. Schemas are loaded when the first of them is used.
+type Owners struct {
+	converter func() managedfields.TypeConverter
+	kinds     map[schema.GroupVersionKind]*kind.Kind
+}
+
+// New makes the owners of kinds.
+func New(kinds []*kind.Kind) *Owners {
+	o := &Owners{kinds: map[schema.GroupVersionKind]*kind.Kind{}}
+	o.converter = sync.OnceValue(func() managedfields.TypeConverter {
+		return applyconfigurations.NewTypeConverter(clientscheme.Scheme)
+	})
+	for _, k := range kinds {
+		o.kinds[k.GroupVersionKind] = k
+	}
+	return o
+}
+
+// Load reads the schemas now rather than at first use.
+func (o *Owners) Load() { o.converter() }
+
+// Manager of a kind's objects, or of one of its subresources.
+func (o *Owners) Manager(k *kind.Kind, subresource string) *Manager {
+	m := &Manager{kind: k, subresource: subresource}
+	m.fields = sync.OnceValues(func() (*managedfields.FieldManager, error) {
+		gv := k.GroupVersion()
+		return managedfields.NewDefaultFieldManager(o.converter(), converter{o}, defaulter{k}, creater{o},
+			k.GroupVersionKind, gv, subresource, resets(k, subresource))
+	})
+	m.plan = sync.OnceValue(func() *plan { return planOf(o.converter(), k) })
+	return m
+}
+
+// resets are the fields that a write cannot own: the main resource's writer not the status, and the
+// status' writer not the spec.
+func resets(k *kind.Kind, subresource string) map[fieldpath.APIVersion]fieldpath.Filter {
+	var field string
+	switch {
+	case subresource == "status":
+		field = "spec"
+	case hasStatus(k):
+		field = "status"
+	default:
+		return nil
+	}
+	set := fieldpath.NewSet(fieldpath.MakePathOrDie(field))
+	return map[fieldpath.APIVersion]fieldpath.Filter{
+		fieldpath.APIVersion(k.GroupVersion().String()): fieldpath.NewExcludeSetFilter(set),
+	}
+}
+
+func hasStatus(k *kind.Kind) bool {
+	for _, s := range k.Subresources {
+		if s.Name == "status" {
+			return true
+		}
+	}
+	return false
+}
+
+// Manager tracks the owners of one kind's fields.
+type Manager struct {
+	kind        *kind.Kind
+	subresource string
+	fields      func() (*managedfields.FieldManager, error)
+	plan        func() *plan
+}
+
+// Created gives all fields of a new object to its creator, in place. manager is the
+// writer's name.
+func (m *Manager) Created(obj kind.Object, manager string, now time.Time) {
+	managed := obj.GetManagedFields()
+	if p := m.plan(); p != nil && len(managed) == 0 {
+		if managed != nil { // an empty list asks for no tracking
+			obj.SetManagedFields(nil)
+			return
+		}
+		if fields := p.fields(obj); len(fields) > len("{}") {
+			at := metav1.NewTime(now.UTC().Truncate(time.Second))
+			obj.SetManagedFields([]metav1.ManagedFieldsEntry{{
+				Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate,
+				APIVersion: m.kind.GroupVersion().String(), Time: &at,
+				FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: fields},
+			}})
+		}
+		return
+	}
+	m.Updated(m.kind.New(), obj, manager)
+}
+
+// Updated gives the fields in which obj differs from old to a manager, in place.
+func (m *Manager) Updated(old, obj kind.Object, manager string) {
+	fields, err := m.fields()
+	if err != nil {
+		obj.SetManagedFields(old.GetManagedFields())
+		return
+	}
+	types := obj.GetObjectKind().GroupVersionKind()
+	live := m.typed(old.DeepCopyObject())
+	fields.UpdateNoErrors(live, m.typed(obj), manager)
+	obj.GetObjectKind().SetGroupVersionKind(types)
+}
+
+func (m *Manager) typed(obj runtime.Object) runtime.Object {
+	obj.GetObjectKind().SetGroupVersionKind(m.kind.GroupVersionKind)
+	return obj
+}
+
+// Apply merges a configuration into old (for a create an empty object) and returns the result, a
+// new object. A conflict with other managers is a Status error of its own.
+func (m *Manager) Apply(old kind.Object, applied *unstructured.Unstructured, manager string, force bool) (kind.Object, error) {
+	fields, err := m.fields()
+	if err != nil {
+		return nil, err
+	}
+	out, err := fields.Apply(m.typed(old.DeepCopyObject()), applied, manager, force)
+	if err != nil {
+		return nil, err
+	}
+	obj, ok := out.(kind.Object)
+	if !ok {
+		return nil, fmt.Errorf("apply: %T is not a %s", out, m.kind.Kind)
+	}
+	obj.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	return obj, nil
+}
+
+// converter, defaulter and creater show the field manager the kinds, each at one version.
+type converter struct{ owners *Owners }
+
+func (c converter) Convert(in, out, _ any) error { return fmt.Errorf("convert %T to %T", in, out) }
+
+func (c converter) ConvertToVersion(in runtime.Object, target runtime.GroupVersioner) (runtime.Object, error) {
+	gvk, ok := target.KindForGroupVersionKinds([]schema.GroupVersionKind{in.GetObjectKind().GroupVersionKind()})
+	if !ok || gvk != in.GetObjectKind().GroupVersionKind() {
+		return nil, runtime.NewNotRegisteredErrForTarget("taffrail", reflect.TypeOf(in), target)
+	}
+	raw, ok := in.(*unstructured.Unstructured)
+	if !ok {
+		return in, nil
+	}
+	k := c.owners.kinds[gvk]
+	if k == nil {
+		return nil, runtime.NewNotRegisteredErrForKind("taffrail", gvk)
+	}
+	out := k.New()
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw.Object, out); err != nil {
+		return nil, err
+	}
+	out.GetObjectKind().SetGroupVersionKind(gvk)
+	return out, nil
+}
+
+func (c converter) ConvertFieldLabel(_ schema.GroupVersionKind, label, value string) (string, string, error) {
+	return label, value, nil
+}
+
+type defaulter struct{ kind *kind.Kind }
+
+func (d defaulter) Default(in runtime.Object) {
+	if obj, ok := in.(kind.Object); ok && d.kind.Default != nil {
+		d.kind.Default(obj)
+	}
+}
+
+type creater struct{ owners *Owners }
+
+func (c creater) New(gvk schema.GroupVersionKind) (runtime.Object, error) {
+	k := c.owners.kinds[gvk]
+	if k == nil {
+		return nil, runtime.NewNotRegisteredErrForKind("taffrail", gvk)
+	}
+	obj := k.New()
+	obj.GetObjectKind().SetGroupVersionKind(gvk)
+	return obj, nil
+}

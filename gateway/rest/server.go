@@ -1,0 +1,132 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"taffrail.dev/events/journal"
+	"taffrail.dev/events/subject"
+	"taffrail.dev/gateway/kind"
+	"taffrail.dev/gateway/rest/ownership"
+)
+
+// Server answers requests.
+type Server struct {
+	cfg     Config
+	catalog catalog
+	// resources finds kinds by their name on the bus.
+	resources map[subject.Resource]*served
+	owners    *ownership.Owners
+	metrics   *metrics
+	slots     chan struct{}
+	// draining ends when watches have to.
+	draining context.Context
+	drain    context.CancelFunc
+}
+
+var _ http.Handler = (*Server)(nil)
+
+// New makes a server; it needs no Run.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, owners: ownership.New(cfg.Kinds), resources: map[subject.Resource]*served{},
+		metrics: newMetrics(cfg.Metrics), slots: make(chan struct{}, cfg.MaxInFlight),
+	}
+	s.draining, s.drain = context.WithCancel(context.Background())
+	s.catalog = newCatalog(cfg.Kinds, s.owners)
+	for _, k := range s.catalog {
+		s.resources[k.SubjectResource()] = k
+	}
+	return s, nil
+}
+
+// Load reads what is large and otherwise read at first use: the schemas of apply.
+func (s *Server) Load() { s.owners.Load() }
+
+// Drain ends the watches, so that a server can shut down; their clients come back to another.
+func (s *Server) Drain() { s.drain() }
+
+// find completes a call with its kind; version may be empty. The error is a Status.
+func (s *Server) find(c *Call, t *target) error {
+	k := s.catalog[schema.GroupVersionResource{Group: t.group, Version: t.version, Resource: t.resource}]
+	if t.version == "" {
+		k = s.resources[subject.Resource{Group: t.group, Name: t.resource}]
+	}
+	if k == nil || k.Namespaced && t.namespace == "" && t.name != "" || !k.Namespaced && t.namespace != "" {
+		return unknownResource()
+	}
+	c.served, c.Kind = k, k.Kind
+	c.Namespace, c.Name, c.Subresource = t.namespace, t.name, t.subresource
+	c.table = s.cfg.View.Table(k.SubjectResource())
+	if t.subresource != "" {
+		if c.sub = k.subs[t.subresource]; c.sub == nil {
+			return unknownResource()
+		}
+	}
+	if k.Namespaced && t.namespace == "" && c.Verb == "create" && k.Review == nil {
+		return apierrors.NewMethodNotSupported(k.gr, c.Verb)
+	}
+	if !k.allows(c.Verb, t.subresource) {
+		return apierrors.NewMethodNotSupported(k.gr, c.Verb)
+	}
+	return nil
+}
+
+// Resolve makes a call ready for Do: a front sets Verb, the body and who asks, then names the object.
+func (s *Server) Resolve(c *Call, o subject.Object, version, subresource string) error {
+	t := target{group: o.Group, version: version, resource: o.Resource.Name, namespace: o.Namespace, name: o.Name, subresource: subresource}
+	if c.Verb == "create" && subresource == "" {
+		t.name = ""
+	}
+	return s.find(c, &t)
+}
+
+// Do carries out a write or a get. A refusal is an error that StatusOf understands.
+func (s *Server) Do(ctx context.Context, c *Call) (*Reply, error) {
+	c.Reader = s.cfg.View
+	if c.Now.IsZero() {
+		c.Now = s.cfg.Now()
+	}
+	switch c.Verb {
+	case "get":
+		return s.get(ctx, c, "")
+	case "create":
+		switch {
+		case c.sub != nil:
+			return s.createOn(ctx, c)
+		case c.served.Review != nil:
+			return s.review(ctx, c)
+		}
+		return s.create(ctx, c)
+	case "update":
+		return s.update(ctx, c)
+	case "patch":
+		return s.patch(ctx, c)
+	case "delete":
+		return s.delete(ctx, c)
+	}
+	return nil, apierrors.NewMethodNotSupported(c.served.gr, c.Verb)
+}
+
+func (s *Server) journal(k *kind.Kind) journal.Journal { return s.cfg.Journals[k.Stream()] }
+
+func (s *Server) review(ctx context.Context, c *Call) (*Reply, error) {
+	obj := c.served.New()
+	if err := c.decode(obj, c.served.gvk); err != nil {
+		return nil, err
+	}
+	if c.served.Namespaced && obj.GetNamespace() == "" {
+		obj.SetNamespace(c.Namespace)
+	}
+	out, err := c.served.Review(ctx, &c.Request, obj)
+	if err != nil {
+		return nil, err
+	}
+	return c.reply(http.StatusCreated, out, 0, nil), nil
+}

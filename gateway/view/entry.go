@@ -1,0 +1,94 @@
+package view
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"taffrail.dev/gateway/kind"
+)
+
+// Entry is one version of one object. It never changes; what is derived from it
+// is made when first asked for and shared.
+type Entry struct {
+	// Key is "namespace/name", "/name" for cluster-scoped objects; lists are in its order.
+	Key      string
+	Sequence uint64
+
+	table  *Table
+	proto  []byte
+	object atomic.Pointer[held]
+	text   atomic.Pointer[[]byte]
+}
+
+// held boxes an interface value for an atomic pointer.
+type held struct{ object kind.Object }
+
+// KeyOf is an object's key.
+func KeyOf(namespace, name string) string { return namespace + "/" + name }
+
+// Namespace of the object, "" if cluster-scoped.
+func (e *Entry) Namespace() string { return e.Key[:strings.IndexByte(e.Key, '/')] }
+
+// Name of the object.
+func (e *Entry) Name() string { return e.Key[strings.IndexByte(e.Key, '/')+1:] }
+
+// Proto is the object in Kubernetes protobuf, resourceVersion included, without
+// the k8s magic. It must not be changed.
+func (e *Entry) Proto() []byte { return e.proto }
+
+// Object is the object decoded, resourceVersion set and TypeMeta empty. It is
+// shared and must not be changed.
+func (e *Entry) Object() (kind.Object, error) {
+	if h := e.object.Load(); h != nil {
+		return h.object, nil
+	}
+	object, err := e.Decode()
+	if err != nil {
+		return nil, err
+	}
+	e.object.Store(&held{object})
+	e.table.objects.hold(e, 4*len(e.proto))
+	return object, nil
+}
+
+// Decode is a private copy of the object.
+func (e *Entry) Decode() (kind.Object, error) {
+	object := e.table.Kind.New()
+	if err := object.Unmarshal(e.proto); err != nil {
+		return nil, fmt.Errorf("decode %s %s at %d: %w", e.table.Kind.Resource, e.Key, e.Sequence, err)
+	}
+	return object, nil
+}
+
+// JSON is the object in JSON without kind and apiVersion, beginning with '{'. It must not be changed.
+func (e *Entry) JSON() ([]byte, error) {
+	if text := e.text.Load(); text != nil {
+		return *text, nil
+	}
+	object, err := e.Object()
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(object)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s %s as JSON: %w", e.table.Kind.Resource, e.Key, err)
+	}
+	e.text.Store(&text)
+	e.table.texts.hold(e, len(text))
+	return text, nil
+}
+
+// Labels of the object, read without decoding it.
+func (e *Entry) Labels() labels.Set {
+	if h := e.object.Load(); h != nil {
+		return h.object.GetLabels()
+	}
+	return labelsOf(e.proto)
+}
+
+// State is the object's protobuf as it is stored, without its resourceVersion.
+func (e *Entry) State() []byte { return e.proto[:len(e.proto)-spliceSize(e.Sequence)] }

@@ -1,0 +1,81 @@
+package view
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"taffrail.dev/events/journal"
+	"taffrail.dev/events/subject"
+)
+
+// stream folds one journal.
+type stream struct {
+	name     subject.Stream
+	reader   journal.Reader
+	tables   []*Table
+	progress progress
+	barrier  barrier
+
+	// goal is the stream's last sequence when the fold began; ready is closed when
+	// it is reached.
+	goal  atomic.Uint64
+	ready chan struct{}
+	once  sync.Once
+}
+
+func newStream(name subject.Stream, reader journal.Reader) *stream {
+	return &stream{name: name, reader: reader, ready: make(chan struct{}), barrier: barrier{kick: make(chan struct{}, 1)}}
+}
+
+func (s *stream) lag() Lag {
+	l := Lag{Stream: s.name, Through: s.progress.reached(), Last: s.goal.Load()}
+	select {
+	case <-s.ready:
+		l.Ready = true
+	default:
+	}
+	l.Last = max(l.Last, l.Through, s.barrier.known.Load())
+	return l
+}
+
+func (s *stream) follow(ctx context.Context, v *View) error {
+	last, err := s.reader.Last(ctx)
+	if err != nil {
+		return err
+	}
+	s.goal.Store(last)
+	s.advance(s.progress.reached())
+	return s.reader.Read(ctx, s.progress.reached()+1, nil, func(batch []journal.Message, through uint64) error {
+		s.fold(v, batch)
+		s.advance(through)
+		return nil
+	})
+}
+
+func (s *stream) fold(v *View, batch []journal.Message) {
+	touched := map[*Table]struct{}{}
+	for _, m := range batch {
+		c, err := parse(m.Data, m.Sequence)
+		if err != nil {
+			v.cfg.Log.Error("event does not parse", zap.String("stream", string(s.name)), zap.Uint64("sequence", m.Sequence), zap.Error(err))
+			continue
+		}
+		if t := v.tables[c.resource]; t != nil {
+			t.put(c)
+			touched[t] = struct{}{}
+		}
+	}
+	for t := range touched {
+		t.commit()
+	}
+}
+
+func (s *stream) advance(through uint64) {
+	s.progress.advance(through)
+	if through >= s.goal.Load() {
+		s.once.Do(func() { close(s.ready) })
+	}
+}

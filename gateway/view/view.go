@@ -1,0 +1,165 @@
+package view
+
+import (
+	"context"
+	"sync"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"taffrail.dev/events/errs"
+	"taffrail.dev/events/journal"
+	"taffrail.dev/events/subject"
+	"taffrail.dev/gateway/kind"
+)
+
+// Config of a View. Zero numbers take the defaults.
+type Config struct {
+	Kinds []*kind.Kind
+	// Journals are the streams that the kinds live on.
+	Journals map[subject.Stream]journal.Reader
+	// RecentEvents and RecentBytes bound the events kept per resource (8192, 16 MiB): watches start from
+	// these, older ones from the journal.
+	RecentEvents, RecentBytes int
+	// ObjectBytes and TextBytes bound the decoded objects and the JSON kept (64 MiB each).
+	ObjectBytes, TextBytes int
+	Log                    *zap.Logger
+}
+
+func (c *Config) defaults() {
+	setDefault(&c.RecentEvents, 8192)
+	setDefault(&c.RecentBytes, 16<<20)
+	setDefault(&c.ObjectBytes, 64<<20)
+	setDefault(&c.TextBytes, 64<<20)
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+}
+
+func setDefault(n *int, value int) {
+	if *n == 0 {
+		*n = value
+	}
+}
+
+// View is the folded state of all kinds.
+type View struct {
+	cfg            Config
+	tables         map[subject.Resource]*Table
+	streams        map[subject.Stream]*stream
+	objects, texts hoard
+}
+
+var _ kind.Reader = (*View)(nil)
+
+// New makes an empty view; Run fills it. Every kind's stream must be among the journals.
+func New(cfg Config) *View {
+	cfg.defaults()
+	v := &View{cfg: cfg, tables: map[subject.Resource]*Table{}, streams: map[subject.Stream]*stream{}}
+	v.objects = hoard{limit: cfg.ObjectBytes, drop: func(e *Entry) { e.object.Store(nil) }}
+	v.texts = hoard{limit: cfg.TextBytes, drop: func(e *Entry) { e.text.Store(nil) }}
+	for name, reader := range cfg.Journals {
+		v.streams[name] = newStream(name, reader)
+	}
+	for _, k := range cfg.Kinds {
+		if k.Review != nil {
+			continue
+		}
+		s := v.streams[k.Stream()]
+		t := newTable(k, s, v)
+		v.tables[t.Resource] = t
+		s.tables = append(s.tables, t)
+	}
+	return v
+}
+
+// Run folds the journals until ctx ends.
+func (v *View) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, s := range v.streams {
+		group.Go(func() error { return s.barrier.run(ctx, s.reader) })
+		group.Go(func() error { return s.follow(ctx, v) })
+	}
+	return group.Wait()
+}
+
+// Table of a resource, nil for none.
+func (v *View) Table(r subject.Resource) *Table { return v.tables[r] }
+
+// Get is an object as of now, decoded and shared.
+func (v *View) Get(r subject.Resource, namespace, name string) (kind.Object, bool) {
+	t := v.tables[r]
+	if t == nil {
+		return nil, false
+	}
+	e := t.Snapshot().Get(namespace, name)
+	if e == nil {
+		return nil, false
+	}
+	object, err := e.Object()
+	if err != nil {
+		v.cfg.Log.Error("object does not decode", zap.String("resource", r.String()), zap.String("key", e.Key), zap.Error(err))
+		return nil, false
+	}
+	return object, true
+}
+
+// List is a namespace's objects ("" for all) as of now, decoded and shared.
+func (v *View) List(r subject.Resource, namespace string) []kind.Object {
+	t := v.tables[r]
+	if t == nil {
+		return nil
+	}
+	var out []kind.Object
+	t.Snapshot().Ascend(namespace, "", func(e *Entry) bool {
+		if object, err := e.Object(); err == nil {
+			out = append(out, object)
+		}
+		return true
+	})
+	return out
+}
+
+// Fresh waits until the resource's view has everything that was acknowledged before the call.
+func (v *View) Fresh(ctx context.Context, t *Table) error {
+	last, err := t.stream.barrier.last(ctx)
+	if err != nil {
+		return errs.E("read", errs.Unavailable, err)
+	}
+	return t.WaitFor(ctx, last)
+}
+
+// WaitFor waits until the sequence of the resource's stream is folded in.
+func (t *Table) WaitFor(ctx context.Context, sequence uint64) error {
+	return t.stream.progress.wait(ctx, sequence)
+}
+
+// Lag is, per stream, how far the fold is and how far the stream was when it was last asked.
+type Lag struct {
+	Stream        subject.Stream
+	Through, Last uint64
+	Ready         bool
+}
+
+// Lags of all streams. A stream is ready once the fold has reached what the stream held at the start.
+func (v *View) Lags() []Lag {
+	out := make([]Lag, 0, len(v.streams))
+	for _, s := range v.streams {
+		out = append(out, s.lag())
+	}
+	return out
+}
+
+// Ready is closed once every stream is.
+func (v *View) Ready(ctx context.Context) error {
+	var group sync.WaitGroup
+	defer group.Wait()
+	for _, s := range v.streams {
+		select {
+		case <-s.ready:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
