@@ -34,15 +34,7 @@ func openIPSets(config Config) (*ipSets, error) {
 				return fmt.Errorf("ipset %s: %w", name, err)
 			}
 		}
-		for _, rule := range ipRules(config.Pods) {
-			if iptables("-C", rule) == nil {
-				continue
-			}
-			if err := iptables("-A", rule); err != nil {
-				return err
-			}
-		}
-		return nil
+		return changeRules(config, true)
 	})
 	if err != nil {
 		return nil, err
@@ -67,12 +59,34 @@ func ipRules(pods netip.Prefix) []rule {
 		rule{"nat", "POSTROUTING", "-m set --match-set " + hairpinSet + " dst,dst,src -j MASQUERADE"})
 }
 
-// iptables runs one command in the thread's namespace.
-func iptables(command string, r rule) error {
-	args := []string{"-w", "-t", r.table, command, r.chain, "-m", "comment", "--comment", ruleComment}
-	out, err := exec.Command("iptables-legacy", append(args, strings.Fields(r.spec)...)...).CombinedOutput()
+// changeRules adds the rules, or removes them, in the thread's namespace. Programs are slow to
+// start, so it is one that looks and, if something is to change, one more.
+func changeRules(config Config, want bool) error {
+	saved, err := exec.Command("iptables-legacy-save").Output()
 	if err != nil {
-		return fmt.Errorf("iptables-legacy %s %s: %w: %s", command, r.chain, err, bytes.TrimSpace(out))
+		return fmt.Errorf("iptables-legacy-save: %w", err)
+	}
+	if has := bytes.Contains(saved, []byte(ruleComment)); has == want {
+		return nil
+	}
+	command := map[bool]string{true: "-A", false: "-D"}[want]
+	var input strings.Builder
+	table := ""
+	for _, rule := range ipRules(config.Pods) {
+		if rule.table != table {
+			if table != "" {
+				input.WriteString("COMMIT\n")
+			}
+			table = rule.table
+			fmt.Fprintf(&input, "*%s\n", table)
+		}
+		fmt.Fprintf(&input, "%s %s -m comment --comment %s %s\n", command, rule.chain, ruleComment, rule.spec)
+	}
+	input.WriteString("COMMIT\n")
+	restore := exec.Command("iptables-legacy-restore", "--wait", "--noflush")
+	restore.Stdin = strings.NewReader(input.String())
+	if out, err := restore.CombinedOutput(); err != nil {
+		return fmt.Errorf("iptables-legacy-restore: %w: %s", err, bytes.TrimSpace(out))
 	}
 	return nil
 }
@@ -83,12 +97,8 @@ func removeIPSets(config Config) error {
 		if _, err := netlink.IpsetListAll(); err != nil {
 			return nil
 		}
-		for _, rule := range ipRules(config.Pods) {
-			for iptables("-C", rule) == nil {
-				if err := iptables("-D", rule); err != nil {
-					return err
-				}
-			}
+		if err := changeRules(config, false); err != nil {
+			return err
 		}
 		for _, name := range setNames {
 			err := netlink.IpsetDestroy(name)
