@@ -51,8 +51,7 @@ func ServeCommands(ctx context.Context, nc *nats.Conn, handle Handler) error {
 		case m := <-queue:
 			s.start(ctx, m)
 		case <-ctx.Done():
-			_ = sub.Unsubscribe() // fails only on a closed connection
-			s.wait(queue)
+			s.close(sub, queue)
 			return ctx.Err()
 		}
 	}
@@ -72,18 +71,28 @@ func (s *serving) start(ctx context.Context, m *nats.Msg) {
 	})
 }
 
-// wait tells those who wait to ask another gateway, and waits for those under way.
-func (s *serving) wait(queue chan *nats.Msg) {
-	for {
-		select {
-		case m := <-queue:
-			answer(m, refused(http.StatusServiceUnavailable, errs.Unavailable, "the gateway is shutting down"))
-			continue
-		default:
-		}
+// close stops taking commands, tells those who wait to ask another gateway, and awaits
+// those under way.
+func (s *serving) close(sub *nats.Subscription, queue chan *nats.Msg) {
+	closed := make(chan struct{})
+	sub.SetClosedHandler(func(string) { close(closed) })
+	if err := sub.Drain(); err != nil { // the connection is closed already
 		s.running.Wait()
 		return
 	}
+	ending := refused(http.StatusServiceUnavailable, errs.Unavailable, "the gateway is shutting down")
+	for open := true; open; {
+		select {
+		case m := <-queue:
+			answer(m, ending)
+		case <-closed:
+			open = false
+		}
+	}
+	for len(queue) > 0 {
+		answer(<-queue, ending)
+	}
+	s.running.Wait()
 }
 
 func (s *serving) do(ctx context.Context, m *nats.Msg) *commandv1.Result {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 
 	"taffrail.dev/events/errs"
@@ -70,14 +71,18 @@ func middle(t *testing.T, j *Opened) {
 func twoReaders(t *testing.T, j *Opened) {
 	const writers, writes = 8, 40
 	seen := make([][]journal.Message, 2)
-	go each(writers, func(w int) {
-		for range writes {
-			if _, err := j.Append(withTimeout(t), record(w, journal.Any, "x")); err != nil {
-				t.Error(err)
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		each(writers, func(w int) {
+			for range writes {
+				if _, err := j.Append(withTimeout(t), record(w, journal.Any, "x")); err != nil {
+					t.Error(err)
+				}
 			}
-		}
+		})
 	})
 	each(2, func(i int) { seen[i] = collect(t, j, 1, writers*writes) })
+	writing.Wait()
 	for i, got := range seen {
 		if len(got) != writers*writes {
 			t.Errorf("reader %d saw %d messages", i, len(got))
