@@ -127,7 +127,7 @@ func BenchmarkDiff(b *testing.B) {
 		b.Run(fmt.Sprintf("one of %d", services), func(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				fold(b, s, i%services, i%2+1)
+				fold(b, s, i%services, i/services%2+1)
 				if change := s.turn(); len(change.Update) != 1 {
 					b.Fatal(change)
 				} else {

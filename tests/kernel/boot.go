@@ -33,7 +33,8 @@ func (k *Kernel) script(t testing.TB, program string, args []string, options Opt
 	line := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
 	line("#!/bin/sh")
 	line("export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/run")
-	line("mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t tmpfs run /run && mount -t devtmpfs dev /dev")
+	line("mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t tmpfs run /run")
+	line("mountpoint -q /dev || mount -t devtmpfs dev /dev")
 	line("ip link set lo up")
 	if len(options.Modules) > 0 {
 		line("modprobe -d %s -a %s", quote(modules(t)), strings.Join(options.Modules, " "))

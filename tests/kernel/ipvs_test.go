@@ -20,6 +20,7 @@ func TestIPVS(t *testing.T) {
 	if err != nil || status != 0 {
 		t.Fatalf("status %d, %v\n%s", status, err, log)
 	}
+	t.Log(log)
 	// A suite that ran nothing is no proof.
 	if passed := strings.Count(log, "--- PASS: TestDataplane/"); passed < 10 {
 		t.Fatalf("%d tests passed in the kernel\n%s", passed, log)
