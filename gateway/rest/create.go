@@ -163,7 +163,11 @@ func (s *Server) finish(ctx context.Context, c *Call, t *tx, code int) (*Reply, 
 		if err := first.encode(); err != nil {
 			return nil, err
 		}
-		return c.reply(code, first.obj, 0, first.state), nil
+		if first.expect == 0 {
+			return c.reply(code, first.obj, 0, first.state), nil
+		}
+		first.obj.SetResourceVersion(formatVersion(first.expect))
+		return c.reply(code, first.obj, first.expect, view.Splice(first.state, first.expect)), nil
 	}
 	sequence, err := t.append(ctx)
 	if err != nil {

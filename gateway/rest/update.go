@@ -113,7 +113,7 @@ func (s *Server) replaceOnce(ctx context.Context, c *Call, t *tx, e *view.Entry,
 	if version := obj.GetResourceVersion(); version != "" && version != old.GetResourceVersion() {
 		return nil, errModified(c.served.gr, c.Name)
 	}
-	obj.SetResourceVersion("")
+	obj.SetResourceVersion(old.GetResourceVersion())
 	keep(obj, old)
 	if c.served.Default != nil {
 		c.served.Default(obj)
@@ -161,6 +161,7 @@ func (s *Server) settle(ctx context.Context, c *Call, obj, old kind.Object) erro
 // its deletion.
 func (s *Server) store(ctx context.Context, c *Call, t *tx, e *view.Entry, obj, old kind.Object) (*Reply, error) {
 	k := c.served
+	obj.SetResourceVersion("")
 	w := write{kind: k.Kind, obj: obj, old: old, expect: e.Sequence, verb: c.Verb, subresource: c.Subresource}
 	if released(k, obj) {
 		w.what = eventv1.What_DELETED
