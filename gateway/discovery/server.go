@@ -1,0 +1,133 @@
+package discovery
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	apiversion "k8s.io/apimachinery/pkg/version"
+
+	"taffrail.dev/gateway/kind"
+)
+
+// Config of a Server.
+type Config struct {
+	// Kinds served; internal ones are left out.
+	Kinds []*kind.Kind
+	// Version is told at /version; the zero Version is DefaultVersion's.
+	Version apiversion.Info
+	// Address is the gateway's host:port as clients reach it, for /api.
+	Address string
+	// Live and Ready are asked at /livez and /readyz; /healthz asks Live's.
+	Live, Ready []Check
+	// OpenAPI serves the paths below /openapi/; nil serves none.
+	OpenAPI http.Handler
+	// Others are handlers by path: "/metrics", "/openid/v1/jwks". A path ending in "/" is served with all below.
+	Others map[string]http.Handler
+}
+
+// Server serves every path that is not a resource's. It is safe for concurrent use.
+type Server struct {
+	documents map[string]*document
+	others    map[string]http.Handler
+	prefixes  []string
+	paths     []string
+}
+
+// New makes a Server of what there is to discover. The kinds' documents are encoded once, here.
+func New(c Config) (*Server, error) {
+	if len(c.Kinds) == 0 {
+		return nil, errors.New("discovery: no kinds")
+	}
+	if c.Version.GitVersion == "" {
+		c.Version = DefaultVersion()
+	}
+	s := &Server{documents: map[string]*document{}, others: map[string]http.Handler{}}
+	groups := groupsOf(c.Kinds)
+	if err := s.describe(groups, c.Address); err != nil {
+		return nil, err
+	}
+	body, err := json.MarshalIndent(c.Version, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	s.documents["/version"] = &document{json: body}
+	s.documents["/version/"] = s.documents["/version"]
+	s.serve("/livez", healthHandler("livez", c.Live))
+	s.serve("/healthz", healthHandler("healthz", c.Live))
+	s.serve("/readyz", healthHandler("readyz", c.Ready))
+	if c.OpenAPI != nil {
+		s.serve("/openapi/", c.OpenAPI)
+	}
+	for path, handler := range c.Others {
+		s.serve(path, handler)
+	}
+	return s, s.listPaths()
+}
+
+// serve registers a handler; health checks have paths below their own.
+func (s *Server) serve(path string, h http.Handler) {
+	s.others[path] = h
+	if strings.HasSuffix(path, "/") {
+		s.prefixes = append(s.prefixes, path)
+	}
+	if strings.HasSuffix(path, "z") {
+		s.others[path+"/"] = h
+		s.prefixes = append(s.prefixes, path+"/")
+	}
+}
+
+// listPaths makes the answer at "/".
+func (s *Server) listPaths() error {
+	for path := range s.documents {
+		s.paths = append(s.paths, path)
+	}
+	for path := range s.others {
+		s.paths = append(s.paths, strings.TrimSuffix(path, "/"))
+	}
+	slices.Sort(s.paths)
+	s.paths = slices.Compact(s.paths)
+	body, err := json.MarshalIndent(map[string][]string{"paths": s.paths}, "", "  ")
+	s.documents["/"] = &document{json: body}
+	return err
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if d := s.document(path); d != nil {
+		if !reads(r) {
+			refuseMethod(w)
+			return
+		}
+		d.ServeHTTP(w, r)
+		return
+	}
+	if h, ok := s.others[path]; ok {
+		h.ServeHTTP(w, r)
+		return
+	}
+	for _, prefix := range s.prefixes {
+		if strings.HasPrefix(path, prefix) {
+			s.others[prefix].ServeHTTP(w, r)
+			return
+		}
+	}
+	http.NotFound(w, r)
+}
+
+// document finds a document, with or without a trailing slash.
+func (s *Server) document(path string) *document {
+	if d, ok := s.documents[path]; ok {
+		return d
+	}
+	return s.documents[strings.TrimSuffix(path, "/")]
+}
+
+func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+func refuseMethod(w http.ResponseWriter) {
+	w.Header().Set("Allow", "GET, HEAD")
+	http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+}
