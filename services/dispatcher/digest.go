@@ -60,11 +60,17 @@ func ofAgent(t corev1.PodConditionType) bool {
 	return false
 }
 
-// seenOfNode is a node without its heartbeats.
+// seenOfNode is a node without its heartbeats, but with what others say when they no
+// longer hear them.
 func seenOfNode(node *corev1.Node) *corev1.Node {
 	seen := &corev1.Node{ObjectMeta: node.ObjectMeta, Spec: node.Spec}
 	seen.ManagedFields, seen.ResourceVersion = nil, ""
 	seen.Status.Addresses = node.Status.Addresses
 	seen.Status.Allocatable = node.Status.Allocatable
+	for _, c := range node.Status.Conditions {
+		if c.Status == corev1.ConditionUnknown {
+			seen.Status.Conditions = append(seen.Status.Conditions, corev1.NodeCondition{Type: c.Type, Status: c.Status})
+		}
+	}
 	return seen
 }
