@@ -18,6 +18,9 @@ type Config struct {
 	// ClusterCIDR is the whole pod network; pods reach it with their own address.
 	// Zero means PodCIDR.
 	ClusterCIDR netip.Prefix
+	// ServiceCIDR, when it is set and the node has no route there, not even a default one, is routed to the
+	// bridge: the node's own packets to service addresses have to be routable to meet the proxy's rules.
+	ServiceCIDR netip.Prefix
 	// Bridge is the bridge's name; empty means "taffrail0".
 	Bridge string
 	// MTU of the pods' interfaces, in bytes; 0 means 1500.

@@ -99,7 +99,27 @@ func (h *host) makeBridge() error {
 		return err
 	}
 	h.bridge = link.Attrs().Index
-	return h.link.LinkSetUp(link)
+	if err := h.link.LinkSetUp(link); err != nil {
+		return err
+	}
+	return h.routeServices()
+}
+
+// routeServices gives the node a way to service addresses, unless it has one.
+func (h *host) routeServices() error {
+	services := h.config.ServiceCIDR
+	if !services.IsValid() {
+		return nil
+	}
+	_, err := h.link.RouteGet(services.Addr().Next().AsSlice())
+	if !errors.Is(err, unix.ENETUNREACH) {
+		return err
+	}
+	route := &netlink.Route{LinkIndex: h.bridge, Dst: ipNet(services.Masked()), Scope: netlink.SCOPE_LINK, Src: h.config.gateway().AsSlice()}
+	if err := h.link.RouteReplace(route); err != nil {
+		return fmt.Errorf("route to services: %w", err)
+	}
+	return nil
 }
 
 // bridgeCalls makes bridged IP traffic pass the host's rules; it exists with br_netfilter.

@@ -2,6 +2,7 @@ package network_test
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"taffrail.dev/nodeagent/network"
+	"taffrail.dev/nodeagent/network/netns"
 	"taffrail.dev/nodeagent/network/networktest"
 )
 
@@ -32,6 +34,36 @@ func TestCNI(t *testing.T) {
 			return network.NewCNI(c)
 		})
 	})
+}
+
+// TestServiceRoute starts on a host without any route.
+func TestServiceRoute(t *testing.T) {
+	t.Parallel()
+	host := networktest.Namespace(t, "host")
+	pods, err := network.NewBridge(network.Config{
+		Dir: t.TempDir(), HostNS: host, PodCIDR: netip.MustParsePrefix("10.244.3.0/24"), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/16"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := pods.Prune(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		err := netns.Do(host, func() error {
+			conn, err := net.Dial("udp4", "10.96.0.10:53")
+			if err == nil {
+				err = conn.Close()
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := pods.Cleanup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 type cleaner interface {
