@@ -18,6 +18,16 @@ import (
 	commandv1 "taffrail.dev/proto/gen/command/v1"
 )
 
+// written is a credentials file.
+func written(t *testing.T, seed []byte) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "seed.nk")
+	if err := os.WriteFile(file, seed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // denied says whether the server refuses a role what act does.
 func denied(t *testing.T, nc *nats.Conn, act func() error) bool {
 	t.Helper()
@@ -88,10 +98,7 @@ func TestNodeReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	creds := filepath.Join(t.TempDir(), "node.nk")
-	if err := os.WriteFile(creds, seed, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	creds := written(t, seed)
 	b.Close() // the grant outlives the process
 	b = open(t, config)
 	assigner := bus.Assigner(process.Spec{Name: "dispatcher"})

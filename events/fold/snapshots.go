@@ -193,3 +193,9 @@ func (o objects) Delete(ctx context.Context, name string) error {
 	}
 	return nil
 }
+
+// Load passes on the newest good snapshot of a stream that is not past `last`, in batches with the sequence they reach,
+// and returns its sequence; 0 if there is none. It is verified before anything of it is passed on.
+func (s *Snapshots) Load(ctx context.Context, stream subject.Stream, last uint64, fn func([]journal.Message, uint64) error) (uint64, error) {
+	return s.load(ctx, stream, last, fn)
+}

@@ -109,6 +109,9 @@ func (r *reading) consume(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = nc.Publish("$JS.API.CONSUMER.DELETE."+r.j.stream+"."+name, nil) }() // it expires anyway
+	// A server that was away has lost the consumer, or what it sent meanwhile.
+	reconnected := nc.StatusChanged(nats.CONNECTED)
+	defer nc.RemoveStatusListener(reconnected)
 	c := consumer{reading: r}
 	silent := time.NewTimer(3 * heartbeat)
 	defer silent.Stop()
@@ -116,6 +119,8 @@ func (r *reading) consume(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-reconnected:
+			return errGap
 		case <-silent.C:
 			return errs.F("read journal", errs.Unavailable, "no heartbeat")
 		case <-r.woken:
