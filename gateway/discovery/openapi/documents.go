@@ -1,0 +1,75 @@
+package openapi
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha512"
+	"embed"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"sync"
+)
+
+//go:embed zz_documents
+var files embed.FS
+
+// Endings of the documents' files, one for each encoding.
+const (
+	FormJSON     = ".json.gz"
+	FormProtobuf = ".pb.gz"
+)
+
+// packed is a document in one encoding, compressed.
+type packed struct{ body []byte }
+
+func (p *packed) open() (io.ReadCloser, error) { return gzip.NewReader(bytes.NewReader(p.body)) }
+
+// document is one document in all its encodings.
+type document struct {
+	forms map[string]*packed
+	// tag names its content.
+	tag func() string
+}
+
+// read finds the documents by name: "v2", "v3/apis/apps/v1".
+func read() (map[string]*document, error) {
+	entries, err := fs.ReadDir(files, "zz_documents")
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]*document{}
+	for _, entry := range entries {
+		base, form, ok := cutForm(entry.Name())
+		if !ok {
+			return nil, fmt.Errorf("openapi: unexpected file %s", entry.Name())
+		}
+		body, err := files.ReadFile("zz_documents/" + entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		name := strings.ReplaceAll(base, "__", "/")
+		if all[name] == nil {
+			all[name] = &document{forms: map[string]*packed{}}
+		}
+		all[name].forms[form] = &packed{body}
+	}
+	for _, d := range all {
+		json := d.forms[FormJSON]
+		if json == nil || d.forms[FormProtobuf] == nil {
+			return nil, fmt.Errorf("openapi: a document lacks an encoding")
+		}
+		d.tag = sync.OnceValue(func() string { return fmt.Sprintf("%X", sha512.Sum512(json.body)) })
+	}
+	return all, nil
+}
+
+func cutForm(file string) (base, form string, ok bool) {
+	for _, form := range []string{FormJSON, FormProtobuf} {
+		if base, ok := strings.CutSuffix(file, form); ok {
+			return base, form, true
+		}
+	}
+	return "", "", false
+}
