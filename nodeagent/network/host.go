@@ -161,7 +161,8 @@ func (h *host) setSysctls() error {
 	return nil
 }
 
-// cleanup removes the bridge and the rules. Sysctls stay: others may have come to rely on them.
+// cleanup removes the bridge with what is plugged into it, and the rules. Sysctls stay:
+// others may have come to rely on them.
 func (h *host) cleanup(context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -169,15 +170,25 @@ func (h *host) cleanup(context.Context) error {
 		return err
 	}
 	h.ports = nil
-	err := removeRules(h.rules)
-	link, lookup := h.link.LinkByName(h.config.Bridge)
-	if lookup == nil {
-		return errors.Join(err, h.link.LinkDel(link))
+	return errors.Join(removeRules(h.rules), h.removeBridge())
+}
+
+func (h *host) removeBridge() error {
+	bridge, err := h.link.LinkByName(h.config.Bridge)
+	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		return nil
 	}
-	if errors.As(lookup, new(netlink.LinkNotFoundError)) {
+	if err != nil {
 		return err
 	}
-	return errors.Join(err, lookup)
+	links, err := h.link.LinkList()
+	errs := []error{err}
+	for _, link := range links {
+		if link.Type() == "veth" && link.Attrs().MasterIndex == bridge.Attrs().Index {
+			errs = append(errs, h.link.LinkDel(link))
+		}
+	}
+	return errors.Join(append(errs, h.link.LinkDel(bridge))...)
 }
 
 // hardwareAddr is a locally administered address made of an IPv4 address, so that a

@@ -13,8 +13,8 @@ import (
 	"taffrail.dev/nodeagent/network/netns"
 )
 
-// patience is how long an answer on one machine may take at worst.
-const patience = 5 * time.Second
+// Patience is how long an answer on one machine may take at worst.
+const Patience = 5 * time.Second
 
 // traffic is pod to pod, pod to itself, host to pod and pod to host.
 func traffic(t *testing.T, s Subject) {
@@ -65,7 +65,7 @@ func serve(t testing.TB, ns, protocol, address, name string) {
 
 func answer(t testing.TB, from, protocol string, to netip.AddrPort, want string) {
 	t.Helper()
-	got, err := Ask(from, protocol, to, patience)
+	got, err := Ask(from, protocol, to, Patience)
 	if err != nil || got != want {
 		t.Fatalf("%s to %s: %q, %v; want %q", protocol, to, got, err, want)
 	}
