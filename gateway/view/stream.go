@@ -47,8 +47,13 @@ func (s *stream) follow(ctx context.Context, v *View) error {
 		return err
 	}
 	s.goal.Store(last)
-	s.advance(s.progress.reached())
-	return s.reader.Read(ctx, s.progress.reached()+1, nil, func(batch []journal.Message, through uint64) error {
+	s.wire(v)
+	from, err := s.load(ctx, v, last)
+	if err != nil {
+		return err
+	}
+	s.advance(from)
+	return s.reader.Read(ctx, from+1, nil, func(batch []journal.Message, through uint64) error {
 		s.fold(v, batch)
 		s.advance(through)
 		return nil
@@ -78,4 +83,41 @@ func (s *stream) advance(through uint64) {
 	if through >= s.goal.Load() {
 		s.once.Do(func() { close(s.ready) })
 	}
+}
+
+// wire gives the tables what is told of their changes.
+func (s *stream) wire(v *View) {
+	for _, t := range s.tables {
+		if t.Resource == subject.Pods {
+			t.placed = &v.placement
+		}
+		t.observers = nil
+		for _, o := range v.observers {
+			if o.of(t.Resource) {
+				t.observers = append(t.observers, o.fn)
+			}
+		}
+	}
+}
+
+// load begins with the newest snapshot, and returns the sequence after which to go on.
+func (s *stream) load(ctx context.Context, v *View, last uint64) (uint64, error) {
+	if v.cfg.Snapshots == nil || last == 0 {
+		return 0, nil
+	}
+	from, err := v.cfg.Snapshots.Load(ctx, s.name, last, func(batch []journal.Message, _ uint64) error {
+		for _, m := range batch {
+			if c, err := parse(m.Data, m.Sequence); err == nil && !c.gone && v.tables[c.resource] != nil {
+				v.tables[c.resource].load(c)
+			}
+		}
+		return nil
+	})
+	if err != nil || from == 0 {
+		return 0, err
+	}
+	for _, t := range s.tables {
+		t.loaded(from)
+	}
+	return from, nil
 }

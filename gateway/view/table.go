@@ -27,6 +27,9 @@ type Table struct {
 	pending []*Event
 
 	root atomic.Pointer[root]
+	// placed is set on the pods' table; observers are of this resource.
+	placed    *placement
+	observers []func(subject.Object)
 
 	mu     sync.Mutex // guards all below; taken by the folding goroutine once a batch
 	scopes map[Scope]*recent
@@ -116,20 +119,45 @@ func (t *Table) load(c change) {
 	t.last = max(t.last, c.sequence)
 }
 
+// tell keeps what is derived from the table up to date.
+func (t *Table) tell(e *Event) {
+	if t.placed != nil {
+		after := e.Entry
+		if e.Gone {
+			after = nil
+		}
+		t.placed.change(e.Prev, after)
+	}
+	if len(t.observers) == 0 {
+		return
+	}
+	key := subject.Object{Resource: t.Resource, Namespace: e.Entry.Namespace(), Name: e.Entry.Name()}
+	for _, fn := range t.observers {
+		fn(key)
+	}
+}
+
 // loaded ends the loading of a snapshot: watches start after its sequence.
 func (t *Table) loaded(through uint64) {
 	t.last = max(t.last, through)
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.scopes[Scope{}].floor = t.last
 	t.publish()
-	t.mu.Unlock()
+	t.tree.Ascend(func(e *Entry) bool {
+		t.tell(&Event{Entry: e})
+		return true
+	})
 }
 
-// commit publishes what was put since the last commit and wakes the watchers concerned.
+// commit publishes what was put since the last commit, tells the observers and wakes the watchers concerned.
 func (t *Table) commit() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.publish()
+	for _, e := range t.pending {
+		t.tell(e)
+	}
 	touched := map[*recent]struct{}{}
 	for i, e := range t.pending {
 		for _, s := range t.scopesOf(e) {

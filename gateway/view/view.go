@@ -2,7 +2,6 @@ package view
 
 import (
 	"context"
-	"sync"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -23,7 +22,15 @@ type Config struct {
 	RecentEvents, RecentBytes int
 	// ObjectBytes and TextBytes bound the decoded objects and the JSON kept (64 MiB each).
 	ObjectBytes, TextBytes int
-	Log                    *zap.Logger
+	// Snapshots shorten the fold's start; nil for none.
+	Snapshots Snapshots
+	Log       *zap.Logger
+}
+
+// Snapshots keep the state of streams at a sequence: *fold.Snapshots.
+type Snapshots interface {
+	// Load passes on the newest snapshot not past last, and returns its sequence, 0 for none.
+	Load(ctx context.Context, stream subject.Stream, last uint64, fn func([]journal.Message, uint64) error) (uint64, error)
 }
 
 func (c *Config) defaults() {
@@ -48,6 +55,13 @@ type View struct {
 	tables         map[subject.Resource]*Table
 	streams        map[subject.Stream]*stream
 	objects, texts hoard
+	placement      placement
+	observers      []observer
+}
+
+type observer struct {
+	of func(subject.Resource) bool
+	fn func(subject.Object)
 }
 
 var _ kind.Reader = (*View)(nil)
@@ -61,7 +75,13 @@ func New(cfg Config) *View {
 	for name, reader := range cfg.Journals {
 		v.streams[name] = newStream(name, reader)
 	}
-	for _, k := range cfg.Kinds {
+	v.Add(cfg.Kinds...)
+	return v
+}
+
+// Add adds kinds, before Run. Kinds whose parts read the view can so be made after it.
+func (v *View) Add(kinds ...*kind.Kind) {
+	for _, k := range kinds {
 		if k.Review != nil {
 			continue
 		}
@@ -70,7 +90,12 @@ func New(cfg Config) *View {
 		v.tables[t.Resource] = t
 		s.tables = append(s.tables, t)
 	}
-	return v
+}
+
+// Observe calls fn with every object that changed, of the resources that `of` picks, once the view has the change and before
+// anybody who waits for it goes on. To be called before Run; fn runs on the folding goroutines and must be quick.
+func (v *View) Observe(of func(subject.Resource) bool, fn func(subject.Object)) {
+	v.observers = append(v.observers, observer{of, fn})
 }
 
 // Run folds the journals until ctx ends.
@@ -150,10 +175,8 @@ func (v *View) Lags() []Lag {
 	return out
 }
 
-// Ready is closed once every stream is.
+// Ready waits until every stream is.
 func (v *View) Ready(ctx context.Context) error {
-	var group sync.WaitGroup
-	defer group.Wait()
 	for _, s := range v.streams {
 		select {
 		case <-s.ready:

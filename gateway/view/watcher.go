@@ -41,14 +41,6 @@ func (t *Table) scopesOf(e *Event) []Scope {
 	return scopes
 }
 
-func nodeOf(e *Entry) string {
-	object, err := e.Object()
-	if err != nil || e.table.Kind.Selectable == nil {
-		return ""
-	}
-	return e.table.Kind.Selectable(object)[FieldNode]
-}
-
 func (s Scope) has(e *Event) bool {
 	if s.Node != "" {
 		return nodeOf(e.Entry) == s.Node || e.Prev != nil && nodeOf(e.Prev) == s.Node

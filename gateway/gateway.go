@@ -1,0 +1,193 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"taffrail.dev/events/bus"
+	"taffrail.dev/events/journal"
+	"taffrail.dev/events/subject"
+	"taffrail.dev/gateway/access"
+	"taffrail.dev/gateway/admission"
+	"taffrail.dev/gateway/command"
+	"taffrail.dev/gateway/connect"
+	"taffrail.dev/gateway/discovery"
+	"taffrail.dev/gateway/history"
+	"taffrail.dev/gateway/kind"
+	"taffrail.dev/gateway/rest"
+	"taffrail.dev/gateway/view"
+)
+
+// Gateway is one replica of the door. Any replica answers any request.
+type Gateway struct {
+	cfg      Config
+	view     *view.View
+	rest     *rest.Server
+	commands *command.Handler
+}
+
+// New assembles a gateway; Run starts it.
+func New(cfg Config) (*Gateway, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	readers := map[subject.Stream]journal.Reader{}
+	for stream, j := range cfg.Journals {
+		readers[stream] = j
+	}
+	options := view.Config{Journals: readers, Log: cfg.Log}
+	if cfg.Snapshots != nil {
+		options.Snapshots = cfg.Snapshots
+	}
+	g := &Gateway{cfg: cfg, view: view.New(options)}
+	parts, err := g.parts()
+	if err != nil {
+		return nil, err
+	}
+	kinds := kind.All(g.hooks(parts))
+	g.view.Add(kinds...)
+	g.view.Observe(access.Watches, parts.Authorizer.Changed)
+	other, err := g.nonResource(kinds, parts)
+	if err != nil {
+		return nil, err
+	}
+	var plugins []admission.Plugin
+	if cfg.Admission != nil {
+		plugins = cfg.Admission(parts)
+	}
+	authenticator := &access.Authenticator{ClientCAs: cfg.ClientCAs, Tokens: parts.Tokens, Authorize: parts.Authorizer.Authorize}
+	g.rest, err = rest.New(rest.Config{
+		Kinds: kinds, View: g.view, Journals: cfg.Journals, Admission: plugins,
+		Authenticate: authenticator.Authenticate, Authorize: parts.Authorizer.Authorize, NonResource: other,
+		MaxInFlight: cfg.MaxInFlight, Log: cfg.Log, Metrics: cfg.Metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.commands = &command.Handler{Server: g.rest, Authorize: parts.Authorizer.Authorize}
+	return g, nil
+}
+
+func (g *Gateway) parts() (Parts, error) {
+	tokens, err := access.NewTokens(g.cfg.Issuer, []string{g.cfg.Issuer}, g.cfg.TokenKey, g.view, nil)
+	if err != nil {
+		return Parts{}, err
+	}
+	return Parts{Objects: g.view, Authorizer: access.NewAuthorizer(g.view, g.view.PodsOnNode), Tokens: tokens}, nil
+}
+
+func (g *Gateway) hooks(p Parts) kind.Hooks {
+	reviews := &access.Reviews{Tokens: p.Tokens, Authorizer: p.Authorizer}
+	h := kind.Hooks{
+		ServiceAccountToken: p.Tokens.CreateToken,
+		TokenReview:         reviews.Token, SelfSubjectReview: reviews.SelfSubject,
+		SubjectAccessReview: reviews.SubjectAccess, LocalSubjectAccessReview: reviews.LocalSubjectAccess,
+		SelfSubjectAccessReview: reviews.SelfSubjectAccess, SelfSubjectRulesReview: reviews.SelfSubjectRules,
+	}
+	if g.cfg.KubeletClient != nil {
+		connect.New(connect.Config{
+			Nodes: g.view, Certificate: *g.cfg.KubeletClient, Authority: g.cfg.NodeCAs, Log: g.cfg.Log,
+		}).Hooks(&h)
+	}
+	if g.cfg.Hooks != nil {
+		g.cfg.Hooks(p, &h)
+	}
+	return h
+}
+
+// nonResource serves discovery, health, metrics, keys and history.
+func (g *Gateway) nonResource(kinds []*kind.Kind, p Parts) (http.Handler, error) {
+	others := map[string]http.Handler{}
+	keys, err := p.Tokens.OIDC()
+	if err != nil {
+		return nil, err
+	}
+	others["/openid/v1/jwks"], others["/.well-known/openid-configuration"] = keys, keys
+	if g.cfg.Gather != nil {
+		others["/metrics"] = promhttp.HandlerFor(g.cfg.Gather, promhttp.HandlerOpts{})
+	}
+	others[history.Path] = &history.Handler{
+		Kinds:   kinds,
+		Journal: func(s subject.Stream) journal.Reader { return g.cfg.Journals[s] },
+		Visible: func(r *http.Request, o history.Object) bool { return g.visible(r, p, o) },
+	}
+	for path, handler := range g.cfg.Others {
+		others[path] = handler
+	}
+	return discovery.New(discovery.Config{
+		Kinds: kinds, Address: g.cfg.Address, OpenAPI: g.cfg.OpenAPI, Others: others, Ready: g.checks(),
+	})
+}
+
+func (g *Gateway) visible(r *http.Request, p Parts, o history.Object) bool {
+	user, ok := kind.UserFrom(r.Context())
+	if !ok {
+		return false
+	}
+	allowed, _, err := p.Authorizer.Authorize(r.Context(), access.Attributes{
+		User: user, Verb: "get", Namespace: o.Namespace, APIGroup: o.Group, Resource: o.Resource, Name: o.Name,
+	})
+	return err == nil && allowed
+}
+
+// checks are the conditions of being ready: every fold has caught up, and says by how much it has not.
+func (g *Gateway) checks() []discovery.Check {
+	checks := []discovery.Check{{Name: "folds", Check: func(context.Context) error {
+		for _, l := range g.view.Lags() {
+			if !l.Ready {
+				return fmt.Errorf("%s is folded to %d of %d", l.Stream, l.Through, l.Last)
+			}
+		}
+		return nil
+	}}}
+	for name, check := range g.cfg.Ready {
+		checks = append(checks, discovery.Check{Name: name, Check: func(context.Context) error { return check() }})
+	}
+	return checks
+}
+
+// View is the gateway's memory.
+func (g *Gateway) View() *view.View { return g.view }
+
+// Ready waits until every fold has caught up.
+func (g *Gateway) Ready(ctx context.Context) error { return g.view.Ready(ctx) }
+
+// Handler carries out commands in this process, without the bus.
+func (g *Gateway) Handler() *command.Handler { return g.commands }
+
+// Run folds, serves commands and HTTP until ctx ends, then lets what is under way end.
+func (g *Gateway) Run(ctx context.Context) error {
+	// The folds outlive the requests that wait for them.
+	folding, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	folds := make(chan error, 1)
+	go func() { folds <- g.view.Run(folding) }()
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		select {
+		case err := <-folds:
+			folds <- nil
+			return fmt.Errorf("folding: %w", err)
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	group.Go(func() error { return g.serveHTTP(ctx) })
+	if g.cfg.Commands != nil {
+		group.Go(func() error {
+			if err := g.view.Ready(ctx); err != nil {
+				return err
+			}
+			return bus.ServeCommands(ctx, g.cfg.Commands, g.commands.Handle)
+		})
+	}
+	err := group.Wait()
+	stop()
+	<-folds
+	return err
+}
