@@ -21,6 +21,21 @@ type scratch struct {
 	fit             []int32
 	spread, company []int64
 	sums, seen      []int32
+	weighted        []float64
+	known           []bool
+}
+
+// buffers are zeros and trues, one of each per node that fits.
+func (b *scratch) buffers(size int) ([]float64, []bool) {
+	if cap(b.weighted) < size {
+		b.weighted, b.known = make([]float64, size, 2*size), make([]bool, size, 2*size)
+	}
+	b.weighted, b.known = b.weighted[:size], b.known[:size]
+	clear(b.weighted)
+	for i := range b.known {
+		b.known[i] = true
+	}
+	return b.weighted, b.known
 }
 
 // verdict is the outcome of one decision.

@@ -84,7 +84,7 @@ func (s *State) unwait(key subject.Object) []subject.Object {
 
 // assume counts a pod on the node it is being sent to.
 func (s *State) assume(w *waiting, n *node) {
-	w.assumed = residentOf(w.key, w.pod)
+	w.assumed = residentOf(w.key, w.pod, w.class.demand)
 	s.admit(w.assumed, n)
 	s.assumed++
 }

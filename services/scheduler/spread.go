@@ -148,11 +148,7 @@ func (s *State) scoreSpread(c *class, fit []int32, into []int64) []int64 {
 	if len(c.soft) == 0 {
 		return into
 	}
-	sums := make([]float64, len(fit))
-	known := make([]bool, len(fit))
-	for i := range known {
-		known[i] = true
-	}
+	sums, known := s.scratch.buffers(len(fit))
 	for i := range c.soft {
 		s.addSpread(c, &c.soft[i], fit, sums, known)
 	}

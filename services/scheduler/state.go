@@ -177,7 +177,7 @@ func ours(pod *corev1.Pod) bool {
 
 // place has a pod take its part of its node, or follows a change of it.
 func (s *State) place(key subject.Object, pod *corev1.Pod) []subject.Object {
-	r := residentOf(key, pod)
+	r := residentOf(key, pod, demandOf(pod))
 	old := s.residents[key]
 	if old != nil && old.node.name == pod.Spec.NodeName && old.uid == r.uid && old.terminating == r.terminating &&
 		old.demand.equal(r.demand) && maps.Equal(old.labels, r.labels) {
@@ -191,10 +191,10 @@ func (s *State) place(key subject.Object, pod *corev1.Pod) []subject.Object {
 	return append(wake, s.wakeForAny()...)
 }
 
-func residentOf(key subject.Object, pod *corev1.Pod) *resident {
+func residentOf(key subject.Object, pod *corev1.Pod, d demand) *resident {
 	return &resident{
 		key: key, uid: string(pod.UID), namespace: pod.Namespace, labels: pod.Labels,
-		demand: demandOf(pod), holds: holds(pod), terminating: pod.DeletionTimestamp != nil,
+		demand: d, holds: holds(pod), terminating: pod.DeletionTimestamp != nil,
 	}
 }
 
