@@ -84,7 +84,7 @@ func (b *bench) Do(ctx context.Context, c *commandv1.Command) (*commandv1.Result
 		b.mu.Unlock()
 	}()
 	if b.delay > 0 {
-		time.Sleep(b.delay) // of the bubble's clock
+		<-time.After(b.delay) // of the bubble's clock
 	}
 	if b.refuse != nil {
 		if err := b.refuse(n, c); err != nil {
@@ -154,7 +154,7 @@ func run(t *testing.T, prepare func(*bench, *process.Controller, *counter), test
 				t.Errorf("run: %v", err)
 			}
 		})
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		test(b, state)
 		cancel()
@@ -235,7 +235,7 @@ func TestAfter(t *testing.T) {
 		b.put(config("a"), item{}, nil)
 		c.after = time.Minute
 	}, func(b *bench, c *counter) {
-		time.Sleep(3 * time.Minute)
+		<-time.After(3 * time.Minute)
 		synctest.Wait()
 		if len(c.turns) != 4 || c.turns[0].Cause == nil || c.turns[1].Cause != nil {
 			t.Errorf("%d turns: %+v", len(c.turns), c.turns)

@@ -9,6 +9,7 @@ import (
 
 	"taffrail.dev/events/errs"
 	"taffrail.dev/events/journal"
+	"taffrail.dev/events/subject"
 )
 
 func lookUp(t *testing.T, j *Opened) {
@@ -37,11 +38,11 @@ func filters(t *testing.T, j *Opened) {
 	for i := range 6 {
 		must(t, j, record(i%3, journal.Any, "x"))
 	}
-	must(t, j, journal.Record{Subject: "state.%.nodes.%.a", Data: []byte("y")})
+	must(t, j, journal.Record{Subject: node, Data: []byte("y")})
 	wantSequences(t, collect(t, j, 1, 7, on(1)), 2, 5)
-	wantSequences(t, collect(t, j, 1, 7, on(1), "state.%.nodes.>"), 2, 5, 7)
-	wantSequences(t, collect(t, j, 3, 7, "state.*.pods.default.*"), 3, 4, 5, 6)
-	wantSequences(t, collect(t, j, 1, 7, "state.%.none.>"))
+	wantSequences(t, collect(t, j, 1, 7, on(1), subject.Nodes.Filter()), 2, 5, 7)
+	wantSequences(t, collect(t, j, 3, 7, subject.Pods.FilterIn("default")), 3, 4, 5, 6)
+	wantSequences(t, collect(t, j, 1, 7, subject.Secrets.Filter()))
 }
 
 func middle(t *testing.T, j *Opened) {

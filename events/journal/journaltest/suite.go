@@ -12,6 +12,7 @@ import (
 
 	"taffrail.dev/events/errs"
 	"taffrail.dev/events/journal"
+	"taffrail.dev/events/subject"
 )
 
 // Opened is a journal under test, empty at first.
@@ -47,7 +48,12 @@ func withTimeout(t *testing.T) context.Context {
 	return ctx
 }
 
-func on(i int) string { return fmt.Sprintf("state.%%.pods.default.pod-%d", i) }
+// node is the subject of an object of another resource.
+var node = subject.Object{Resource: subject.Nodes, Name: "a"}.Subject()
+
+func on(i int) string {
+	return subject.Object{Resource: subject.Pods, Namespace: "default", Name: fmt.Sprintf("pod-%d", i)}.Subject()
+}
 
 func record(i int, expect uint64, data string) journal.Record {
 	return journal.Record{Subject: on(i), Expect: expect, Data: []byte(data)}
@@ -67,14 +73,14 @@ func must(t *testing.T, j journal.Writer, records ...journal.Record) []uint64 {
 }
 
 // wantConflict checks that err is a conflict of a subject which is at last.
-func wantConflict(t *testing.T, err error, subject string, expected, last uint64) {
+func wantConflict(t *testing.T, err error, on string, expected, last uint64) {
 	t.Helper()
 	var c *journal.Conflict
 	if !errs.Is(err, errs.Conflict) || !errors.As(err, &c) {
 		t.Fatalf("got %v, want a conflict", err)
 	}
-	if *c != (journal.Conflict{Subject: subject, Expected: expected, Last: last}) {
-		t.Fatalf("conflict is %+v, want %s expected %d last %d", *c, subject, expected, last)
+	if *c != (journal.Conflict{Subject: on, Expected: expected, Last: last}) {
+		t.Fatalf("conflict is %+v, want %s expected %d last %d", *c, on, expected, last)
 	}
 }
 
