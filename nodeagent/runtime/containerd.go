@@ -140,7 +140,14 @@ func (r *Containerd) RemoveSandbox(ctx context.Context, uid string) error {
 	if err != nil {
 		return nil
 	}
-	if err := r.cfg.Cgroups.Remove(string(group)); err != nil {
+	// A container's group goes a moment after its last process.
+	for wait := 5 * time.Millisecond; ; wait *= 2 {
+		if err = r.cfg.Cgroups.Remove(string(group)); err == nil || wait > time.Second || !errors.Is(err, syscall.EBUSY) {
+			break
+		}
+		time.Sleep(wait)
+	}
+	if err != nil {
 		r.cfg.Log.Warn("a pod's cgroup stays", zap.String("uid", uid), zap.Error(err))
 	}
 	return os.Remove(r.sandboxFile(uid))
@@ -226,7 +233,13 @@ func (r *Containerd) Create(ctx context.Context, c Container) (err error) {
 	for _, m := range mounts {
 		request.Rootfs = append(request.Rootfs, &apitypes.Mount{Type: m.Type, Source: m.Source, Target: m.Target, Options: m.Options})
 	}
-	return kinded("create the container's process", r.createTask(ctx, string(c.Pod.UID), request))
+	if err := r.createTask(ctx, string(c.Pod.UID), request); err != nil {
+		if err = kinded("create the container's process", err); errs.Is(err, errs.Internal) {
+			return fmt.Errorf("%w: %w", ErrNotStarted, err)
+		}
+		return err
+	}
+	return nil
 }
 
 // createTask asks again when it met the pod's shim on its way out, after the last of the
@@ -236,7 +249,7 @@ func (r *Containerd) createTask(ctx context.Context, uid string, request *tasks.
 	for wait := 10 * time.Millisecond; ; wait *= 2 {
 		_, err := r.cfg.Client.TaskService().Create(ctx, request)
 		err = errgrpc.ToNative(err)
-		if err == nil || wait > 500*time.Millisecond || !strings.Contains(err.Error(), "ttrpc: closed") {
+		if err == nil || wait > 500*time.Millisecond || !shimGone(err) {
 			return err
 		}
 		select {
@@ -405,4 +418,11 @@ func (k *keyed) lock(name string) func() {
 			delete(k.locks, name)
 		}
 	}
+}
+
+// shimGone recognizes a shim that ended between being found and being asked; containerd passes its
+// connection's failure on as text alone.
+func shimGone(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "ttrpc: closed") || strings.Contains(text, "connection refused") || strings.Contains(text, "connection reset")
 }

@@ -8,6 +8,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -26,7 +27,8 @@ type Runtime interface {
 	// removed before. A sandbox that does not exist is no error.
 	RemoveSandbox(ctx context.Context, podUID string) error
 	// Create makes a container and its init process, which waits. One that exists already
-	// with the id is an error of kind errs.AlreadyExists.
+	// with the id is an error of kind errs.AlreadyExists; a container that can never be made as it is asked for
+	// (a user that isn't in the image) errs.Invalid; a process that cannot begin ErrNotStarted.
 	Create(ctx context.Context, c Container) error
 	// Start lets a created container's process begin.
 	Start(ctx context.Context, id string) error
@@ -46,6 +48,10 @@ type Runtime interface {
 	// Stats are a running container's figures.
 	Stats(ctx context.Context, id string) (Stats, error)
 }
+
+// ErrNotStarted says that a container was made but what it is told to run cannot begin: a
+// program that isn't there, a folder that is a file.
+var ErrNotStarted = errors.New("failed to create containerd task")
 
 // Sandbox is what a pod's containers share.
 type Sandbox struct {
