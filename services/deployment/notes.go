@@ -26,7 +26,7 @@ func (s *state) notes(d *appsv1.Deployment, now time.Time) func([]process.Answer
 			name, from, to := c.GetObject().GetName(), change.GetFromReplicas(), change.GetToReplicas()
 			switch {
 			case a.Err != nil && c.GetVerb() == commandv1.Verb_CREATE && !passing(a.Err) && !namespaceEnding(a.Err):
-				out = append(out, s.log.Warning(now, about, createFailed, "Failed to create new replica set %q: %v", name, a.Err))
+				out = append(out, s.log.Warning(now, about, createFailed, "Failed to create new replica set %q: %s", name, record.Cause(a.Err)))
 			case a.Err != nil || c.GetVerb() == commandv1.Verb_DELETE:
 			case to > from:
 				out = append(out, s.log.Normal(now, about, "ScalingReplicaSet", "Scaled up replica set %s from %d to %d", name, from, to))

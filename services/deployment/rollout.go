@@ -15,6 +15,7 @@ import (
 	"taffrail.dev/events/subject"
 	commandv1 "taffrail.dev/proto/gen/command/v1"
 	eventv1 "taffrail.dev/proto/gen/event/v1"
+	"taffrail.dev/services/record"
 )
 
 // rollout is one turn's work on one Deployment: what there is, and what is planned.
@@ -91,7 +92,7 @@ func (r *rollout) createNew() {
 		return
 	}
 	if err := r.turn.Err; err != nil && !passing(err) {
-		r.setCondition(appsv1.DeploymentProgressing, corev1.ConditionFalse, createFailed, "Failed to create new replica set %q: %v", rs.Name, err)
+		r.setCondition(appsv1.DeploymentProgressing, corev1.ConditionFalse, createFailed, "Failed to create new replica set %q: %s", rs.Name, record.Cause(err))
 		return
 	}
 	r.setCondition(appsv1.DeploymentProgressing, corev1.ConditionTrue, newCreated, "Created new replica set %q", rs.Name)

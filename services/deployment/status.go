@@ -19,35 +19,33 @@ func complete(d *appsv1.Deployment, s *appsv1.DeploymentStatus) bool {
 		s.ObservedGeneration >= d.Generation
 }
 
-// statusCommand writes the status and the revision, nil if they are as they should be.
+// statusCommand writes the status or, once that is as it should be, the revision (both are
+// writes of one object: in one turn they would race); nil if both are.
 func (r *rollout) statusCommand() *commandv1.Command {
 	status := r.count()
 	if r.progress {
 		r.judge(&status)
 	}
 	status.Conditions = r.current()
-	revision := r.d.Annotations[Revision]
-	if r.latest != nil && r.d.DeletionTimestamp == nil {
-		latest := r.latest
-		if e := r.edits[latest]; e != nil {
-			latest = e
-		}
-		if text := latest.Annotations[Revision]; text != "" {
-			revision = text
-		}
-	}
-	if revision == r.d.Annotations[Revision] && apiequality.Semantic.DeepEqual(&status, &r.d.Status) {
-		return nil
+	if apiequality.Semantic.DeepEqual(&status, &r.d.Status) {
+		return r.revisionCommand()
 	}
 	next := r.d.DeepCopy()
 	next.Status = status
-	if revision != "" {
-		if next.Annotations == nil {
-			next.Annotations = map[string]string{}
-		}
-		next.Annotations[Revision] = revision
-	}
 	return command.Update(key(r.d), "status", next, fmt.Sprintf("%d of %d updated, %d available", status.UpdatedReplicas, replicas(r.d), status.AvailableReplicas))
+}
+
+// revisionCommand annotates the Deployment with its newest ReplicaSet's revision.
+func (r *rollout) revisionCommand() *commandv1.Command {
+	if r.latest == nil || r.d.DeletionTimestamp != nil || r.edits[r.latest] != nil {
+		return nil
+	}
+	revision := r.latest.Annotations[Revision]
+	if revision == "" || revision == r.d.Annotations[Revision] {
+		return nil
+	}
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q},"uid":%q}}`, Revision, revision, r.d.UID)
+	return command.Patch(key(r.d), "", command.MergePatch, patch, "revision "+revision)
 }
 
 // count adds up the ReplicaSets' statuses.

@@ -3,6 +3,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"taffrail.dev/events/command"
+	"taffrail.dev/events/errs"
 	"taffrail.dev/events/fold"
 	"taffrail.dev/events/subject"
 	commandv1 "taffrail.dev/proto/gen/command/v1"
@@ -100,6 +102,16 @@ func (l *Log) note(now time.Time, about corev1.ObjectReference, kind, reason, me
 	}
 	event.FirstTimestamp, event.Count = before.first, before.n+1
 	return command.Update(key, "", event, reason)
+}
+
+// Cause is what a refused command's error says to a person: the refusal, without what
+// was attempted.
+func Cause(err error) string {
+	var refusal *errs.Error
+	if errors.As(err, &refusal) && refusal.Cause != nil {
+		return refusal.Cause.Error()
+	}
+	return err.Error()
 }
 
 // identity tells Events apart: alike within the same hour is the same Event.

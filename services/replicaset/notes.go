@@ -34,10 +34,10 @@ func (s *state) notes(rs *appsv1.ReplicaSet, now time.Time) func([]process.Answe
 				out = append(out, s.log.Normal(now, about, "SuccessfulDelete", "Deleted pod: %s", a.Command.GetObject().GetName()))
 			case verb == commandv1.Verb_CREATE && !failed && !namespaceEnding(a.Err):
 				failed = true
-				out = append(out, s.log.Warning(now, about, "FailedCreate", "Error creating: %v", a.Err))
+				out = append(out, s.log.Warning(now, about, "FailedCreate", "Error creating: %s", record.Cause(a.Err)))
 			case verb == commandv1.Verb_DELETE && !failed:
 				failed = true
-				out = append(out, s.log.Warning(now, about, "FailedDelete", "Error deleting: %v", a.Err))
+				out = append(out, s.log.Warning(now, about, "FailedDelete", "Error deleting: %s", record.Cause(a.Err)))
 			}
 		}
 		return out

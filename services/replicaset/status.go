@@ -13,6 +13,7 @@ import (
 
 	"taffrail.dev/events/errs"
 	"taffrail.dev/events/process"
+	"taffrail.dev/services/record"
 )
 
 // statusOf is the status a set should have, and when time alone may change it (0: never).
@@ -56,7 +57,7 @@ func failureOf(rs *appsv1.ReplicaSet, c claim, t process.Turn) *appsv1.ReplicaSe
 		reason = "FailedDelete"
 	}
 	return &appsv1.ReplicaSetCondition{
-		Type: appsv1.ReplicaSetReplicaFailure, Status: corev1.ConditionTrue, Reason: reason, Message: t.Err.Error(),
+		Type: appsv1.ReplicaSetReplicaFailure, Status: corev1.ConditionTrue, Reason: reason, Message: record.Cause(t.Err),
 	}
 }
 

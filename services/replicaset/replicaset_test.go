@@ -1,0 +1,24 @@
+package replicaset_test
+
+import (
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"taffrail.dev/events/process/processtest"
+	"taffrail.dev/events/subject"
+	"taffrail.dev/services/replicaset"
+)
+
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	processtest.Run(t, "testdata/*.txt", processtest.Suite{
+		New: replicaset.New,
+		Kinds: []processtest.Kind{
+			processtest.KindOf[corev1.Pod](subject.Pods, "v1", "Pod"),
+			processtest.KindOf[corev1.Event](subject.CoreEvents, "v1", "Event"),
+			processtest.KindOf[appsv1.ReplicaSet](subject.ReplicaSets, "apps/v1", "ReplicaSet"),
+		},
+	})
+}
