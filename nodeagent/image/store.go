@@ -233,3 +233,24 @@ func (s *Store) delete(ctx context.Context, name string, wait bool) error {
 	}
 	return err
 }
+
+// Size is a local image's size in the content store, 0 if it isn't known.
+func (s *Store) Size(ctx context.Context, name string) int64 {
+	full, err := Normalize(name)
+	if err != nil {
+		return 0
+	}
+	ctx = scoped(ctx)
+	rec, err := s.client.ImageService().Get(ctx, full)
+	if err != nil {
+		return 0
+	}
+	n, err := rec.Size(ctx, s.client.ContentStore(), platforms.DefaultStrict())
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// Client is the connection that the images are reached by.
+func (s *Store) Client() *client.Client { return s.client }

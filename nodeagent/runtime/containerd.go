@@ -49,6 +49,8 @@ type Config struct {
 	Root, State string
 	// Seccomp is the folder of Localhost profiles.
 	Seccomp string
+	// SeccompDefault confines containers that name no profile by the default one.
+	SeccompDefault bool
 	// Cgroups is the tree, CgroupParent gives a pod's group in it and PodLimits its bounds.
 	Cgroups      cgroup.Tree
 	CgroupParent func(*corev1.Pod) string
@@ -86,6 +88,8 @@ func (r *Containerd) Version(ctx context.Context) (string, error) {
 	}
 	return "containerd://" + trimV(v.Version), nil
 }
+
+func seccompOf(c Config) profiles { return profiles{c.Seccomp, c.SeccompDefault} }
 
 func trimV(s string) string {
 	if len(s) > 0 && s[0] == 'v' {
@@ -170,7 +174,7 @@ func (r *Containerd) ensurePause(ctx context.Context, pod *corev1.Pod, s Sandbox
 	}
 	c := Container{ID: id, Pod: pod, Spec: &corev1.Container{Name: "pause"}, Sandbox: s, Command: []string{"/pause"},
 		CgroupParent: r.cfg.CgroupParent(pod), OOMScoreAdj: -998}
-	spec, err := specify(c, identity{}, "")
+	spec, err := specify(c, identity{}, profiles{})
 	if err != nil {
 		return 0, err
 	}
@@ -196,7 +200,7 @@ func (r *Containerd) Create(ctx context.Context, c Container) (err error) {
 	if err != nil {
 		return errs.E("create container", errs.Invalid, err)
 	}
-	spec, err := specify(c, who, r.cfg.Seccomp)
+	spec, err := specify(c, who, seccompOf(r.cfg))
 	if err != nil {
 		return errs.E("create container", errs.Invalid, err)
 	}

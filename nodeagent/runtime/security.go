@@ -139,7 +139,7 @@ func without(set []string, name string) []string {
 }
 
 // applySecurity fills the parts of the spec that confine the process.
-func applySecurity(s *specs.Spec, e effective, rootUser bool, seccompRoot string) error {
+func applySecurity(s *specs.Spec, e effective, rootUser bool, from profiles) error {
 	caps := e.capabilities()
 	s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps}
 	if !rootUser {
@@ -153,10 +153,20 @@ func applySecurity(s *specs.Spec, e effective, rootUser bool, seccompRoot string
 	if e.ReadOnlyRootFilesystem != nil {
 		s.Root.Readonly = *e.ReadOnlyRootFilesystem
 	}
-	if e.privileged() || e.SeccompProfile == nil {
+	profile := e.SeccompProfile
+	if profile == nil && from.always {
+		profile = &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}
+	}
+	if e.privileged() || profile == nil {
 		return nil
 	}
-	return applySeccomp(s, e.SeccompProfile, seccompRoot)
+	return applySeccomp(s, profile, from.root)
+}
+
+// profiles is where Localhost seccomp profiles are, and whether the default one is for all.
+type profiles struct {
+	root   string
+	always bool
 }
 
 func applySeccomp(s *specs.Spec, p *corev1.SeccompProfile, root string) error {

@@ -15,7 +15,7 @@ import (
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // specify builds the OCI specification of a container.
-func specify(c Container, who identity, seccompRoot string) (*specs.Spec, error) {
+func specify(c Container, who identity, seccomp profiles) (*specs.Spec, error) {
 	e := effectiveSecurity(c.Pod, c.Spec)
 	args, err := argv(c)
 	if err != nil {
@@ -40,7 +40,7 @@ func specify(c Container, who identity, seccompRoot string) (*specs.Spec, error)
 		adj := c.OOMScoreAdj
 		s.Process.OOMScoreAdj = &adj
 	}
-	if err := applySecurity(s, e, who.uid == 0, seccompRoot); err != nil {
+	if err := applySecurity(s, e, who.uid == 0, seccomp); err != nil {
 		return nil, err
 	}
 	s.Mounts = mounts(c, e)
