@@ -24,9 +24,14 @@ func TestDifferential(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		w := &world{nodes: map[string]*corev1.Node{}, pods: map[string]*corev1.Pod{}, namespaces: map[string]*corev1.Namespace{}}
 		kept := &cluster{state: scheduler.NewState()}
-		for step := range 40 {
+		// Asked again and again, so that what a class remembers of nodes is tested too.
+		probes := []*corev1.Pod{randomPod(r, "probe-0"), randomPod(r, "probe-1"), randomPod(r, "probe-2")}
+		for step := range 60 {
 			change(r, w, kept)
-			p := randomPod(r, fmt.Sprintf("ask-%d", step))
+			p := probes[step%3]
+			if step%4 == 0 {
+				p = randomPod(r, fmt.Sprintf("ask-%d", step))
+			}
 			want := w.feasible(p)
 			fresh := refold(w)
 			got, best := ask(kept, p)
