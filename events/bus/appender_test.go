@@ -51,7 +51,11 @@ func TestAppenderInMemory(t *testing.T) {
 func TestAppenderUnderLoad(t *testing.T) {
 	t.Parallel()
 	j := state(t, open(t, bus.Config{DataDir: t.TempDir()}))
-	a := journal.NewAppender(j, false)
+	underLoad(t, j, journal.NewAppender(j, false))
+}
+
+func underLoad(t *testing.T, j journal.Reader, a *journal.Appender) {
+	t.Helper()
 	const writers, objects, writes = 64, 40, 15
 	var acknowledged [objects]atomic.Int64
 	var conflicts atomic.Int64
