@@ -30,8 +30,13 @@ type Hooks struct {
 
 // All is every kind, in the order of discovery.
 func All(h Hooks) []*Kind {
-	return []*Kind{
-		namespaceKind(), nodeKind(h), podKind(h), configMapKind(), secretKind(), serviceAccountKind(h), eventKind(),
-		leaseKind(),
+	all := []*Kind{
+		namespaceKind(), nodeKind(h), podKind(h), serviceKind(h), endpointsKind(), configMapKind(), secretKind(),
+		serviceAccountKind(h), eventKind(),
+		deploymentKind(), replicaSetKind(),
+		endpointSliceKind(), leaseKind(), ipAddressKind(), serviceCIDRKind(), nodePortKind(),
+		roleKind(), roleBindingKind(), clusterRoleKind(), clusterRoleBindingKind(),
+		priorityClassKind(), disruptionBudgetKind(),
 	}
+	return append(all, reviewKinds(h)...)
 }

@@ -2,12 +2,17 @@ package kind
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
+
+var podResource = schema.GroupResource{Resource: "pods"}
 
 // evictPod deletes a pod, gracefully, if its disruption budget can spare it.
 func evictPod(_ context.Context, r *Request, tx Tx, obj, body Object) (Object, error) {
@@ -18,12 +23,13 @@ func evictPod(_ context.Context, r *Request, tx Tx, obj, body Object) (Object, e
 	var asked *int64
 	if o := e.DeleteOptions; o != nil {
 		if pre := o.Preconditions; pre != nil && pre.UID != nil && *pre.UID != p.UID {
-			return nil, apierrors.NewConflict(podResource, p.Name, preconditionUID(*pre.UID, p.UID))
+			return nil, apierrors.NewConflict(podResource, p.Name,
+				fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", *pre.UID, p.UID))
 		}
 		asked = o.GracePeriodSeconds
 	}
 	if p.Status.Phase == corev1.PodRunning && p.DeletionTimestamp == nil {
-		if err := disrupt(r, tx, p); err != nil {
+		if err := disrupt(tx, p); err != nil {
 			return nil, err
 		}
 	}
@@ -41,7 +47,7 @@ func requestDeletion(obj Object, grace int64, r *Request) {
 	if was := obj.GetDeletionGracePeriodSeconds(); was != nil && *was <= grace {
 		return
 	}
-	at := metav1.NewTime(r.Now.Add(seconds(grace)).Truncate(seconds(1)))
+	at := metav1.NewTime(r.Now.Add(time.Duration(grace) * time.Second).Truncate(time.Second))
 	obj.SetDeletionTimestamp(&at)
 	obj.SetDeletionGracePeriodSeconds(&grace)
 }

@@ -186,7 +186,9 @@ type Tx interface {
 type userKey struct{}
 
 // WithUser is a context that carries the user of a request.
-func WithUser(ctx context.Context, u User) context.Context { return context.WithValue(ctx, userKey{}, u) }
+func WithUser(ctx context.Context, u User) context.Context {
+	return context.WithValue(ctx, userKey{}, u)
+}
 
 // UserFrom is the user that a context carries; false for none.
 func UserFrom(ctx context.Context) (User, bool) {

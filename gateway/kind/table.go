@@ -16,7 +16,7 @@ func (k *Kind) Table() []Column {
 		switch {
 		case c.Name == "Name":
 			name = i
-		case c.Name == "Age", c.Name == "Last Seen":
+		case c.Name == "Age", c.Name == "Last Seen", c.Name == "Created At":
 			age = i
 		case c.Priority > 0 && i < narrow:
 			narrow = i
