@@ -201,6 +201,9 @@ func (s *subscription) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.feed.failed:
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			return errs.F("follow", errs.Unavailable, "the feed ended")
 		}
 	}

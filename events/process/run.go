@@ -116,6 +116,9 @@ func (l *loop) run(ctx context.Context, batches <-chan fold.Batch, followed <-ch
 			l.answered(s)
 		case <-l.timer.C:
 		case err := <-followed:
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			}
 			return err, true
 		case <-ctx.Done():
 			return ctx.Err(), false

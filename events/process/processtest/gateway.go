@@ -1,6 +1,7 @@
 package processtest
 
 import (
+	"slices"
 	"strconv"
 
 	"taffrail.dev/events/command"
@@ -12,6 +13,9 @@ import (
 )
 
 const op = "send command"
+
+// waitsFor is the finalizer that a deletion of a propagation policy waits for.
+var waitsFor = map[string]string{"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 
 // gateway carries out a command on the objects.
 func (w *world) gateway(o subject.Object, c *commandv1.Command) error {
@@ -37,6 +41,13 @@ func (w *world) gateway(o subject.Object, c *commandv1.Command) error {
 	}
 	switch c.GetVerb() {
 	case commandv1.Verb_DELETE:
+		if f := waitsFor[c.GetPropagation()]; f != "" && meta(old.content)["deletionTimestamp"] == nil {
+			next := copyOf(old.content)
+			next["metadata"] = copyOf(meta(old.content))
+			fins, _ := meta(next)["finalizers"].([]any)
+			meta(next)["finalizers"] = append(slices.Clone(fins), f)
+			w.objects[o] = &object{content: next, sequence: old.sequence}
+		}
 		return w.deleteObject(o, c.GetGraceSeconds() == 0)
 	case commandv1.Verb_UPDATE:
 		if rv := text(content, "metadata", "resourceVersion"); rv != "" && rv != strconv.FormatUint(old.sequence, 10) {
