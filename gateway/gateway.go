@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
@@ -28,6 +29,9 @@ type Gateway struct {
 	view     *view.View
 	rest     *rest.Server
 	commands *command.Handler
+	kinds    []*kind.Kind
+	// connector is nil where connections to nodes are not served.
+	connector *connect.Connector
 }
 
 // New assembles a gateway; Run starts it.
@@ -48,7 +52,14 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.KubeletClient != nil {
+		g.connector, err = connect.New(connect.Config{Client: *cfg.KubeletClient, CAs: cfg.NodeCAs, Log: cfg.Log})
+		if err != nil {
+			return nil, err
+		}
+	}
 	kinds := kind.All(g.hooks(parts))
+	g.kinds = kinds
 	g.view.Add(kinds...)
 	g.view.Observe(access.Watches, parts.Authorizer.Changed)
 	other, err := g.nonResource(kinds, parts)
@@ -88,10 +99,9 @@ func (g *Gateway) hooks(p Parts) kind.Hooks {
 		SubjectAccessReview: reviews.SubjectAccess, LocalSubjectAccessReview: reviews.LocalSubjectAccess,
 		SelfSubjectAccessReview: reviews.SelfSubjectAccess, SelfSubjectRulesReview: reviews.SelfSubjectRules,
 	}
-	if g.cfg.KubeletClient != nil {
-		connect.New(connect.Config{
-			Nodes: g.view, Certificate: *g.cfg.KubeletClient, Authority: g.cfg.NodeCAs, Log: g.cfg.Log,
-		}).Hooks(&h)
+	if n := g.connector; n != nil {
+		h.PodLog, h.PodExec, h.PodAttach, h.PodPortForward = n.PodLog, n.PodExec, n.PodAttach, n.PodPortForward
+		h.PodProxy, h.ServiceProxy, h.NodeProxy = n.PodProxy, n.ServiceProxy, n.NodeProxy
 	}
 	if g.cfg.Hooks != nil {
 		g.cfg.Hooks(p, &h)
@@ -114,6 +124,7 @@ func (g *Gateway) nonResource(kinds []*kind.Kind, p Parts) (http.Handler, error)
 		Kinds:   kinds,
 		Journal: func(s subject.Stream) journal.Reader { return g.cfg.Journals[s] },
 		Visible: func(r *http.Request, o history.Object) bool { return g.visible(r, p, o) },
+		Now:     time.Now,
 	}
 	for path, handler := range g.cfg.Others {
 		others[path] = handler
@@ -187,6 +198,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 		})
 	}
 	err := group.Wait()
+	if g.connector != nil {
+		g.connector.Close()
+	}
 	stop()
 	<-folds
 	return err

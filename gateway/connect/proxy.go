@@ -1,161 +1,169 @@
 package connect
 
 import (
-	"bytes"
-	"context"
-	"crypto/tls"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
-	"go.uber.org/zap"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway/kind"
 )
 
-const (
-	dialTimeout = 5 * time.Second
-	// maxRefusal bounds what is read of a node's refusal, in bytes.
-	maxRefusal = 8 << 10
-	// kubeletPort is a node's that names none.
-	kubeletPort = 10250
-)
-
-// proxy passes requests on to nodes, by name: the name is what a node's certificate is
-// for, and it is looked up when a connection is made.
-type proxy struct {
-	nodes     kind.Reader
-	transport *http.Transport
-	log       *zap.Logger
+// SplitName splits the name in a proxy's path: "web", "web:http", "https:web:443", "https:web:".
+func SplitName(text string) (scheme, name, port string, ok bool) {
+	parts := strings.Split(text, ":")
+	switch len(parts) {
+	case 1:
+		return "http", parts[0], "", parts[0] != ""
+	case 2:
+		return "http", parts[0], parts[1], parts[0] != ""
+	case 3:
+		if parts[0] == "" {
+			parts[0] = "http"
+		}
+		return parts[0], parts[1], parts[2], parts[1] != "" && (parts[0] == "http" || parts[0] == "https")
+	}
+	return "", "", "", false
 }
 
-func newProxy(c Config) *proxy {
-	if c.Log == nil {
-		c.Log = zap.NewNop()
-	}
-	p := &proxy{nodes: c.Nodes, log: c.Log}
-	p.transport = &http.Transport{
-		DialContext:           p.dial,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.Authority, Certificates: []tls.Certificate{c.Certificate}},
-		TLSHandshakeTimeout:   dialTimeout,
-		ResponseHeaderTimeout: 30 * time.Second,
-		MaxIdleConnsPerHost:   16,
-		IdleConnTimeout:       time.Minute,
-		// Upgrades are HTTP/1.1's.
-		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
-	}
-	return p
-}
-
-// dial connects to the node that the address names.
-func (p *proxy) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	name, _, err := net.SplitHostPort(address)
+// NodeProxy passes requests on to a node's kubelet API.
+func (n *Connector) NodeProxy(r *kind.Request, obj kind.Object) (http.Handler, error) {
+	at, err := nodeOf(obj)
 	if err != nil {
 		return nil, err
 	}
-	obj, found := p.nodes.Get(subject.Nodes, "", name)
-	if !found {
-		return nil, fmt.Errorf("node %q not found", name)
+	base, below := proxyPath(r)
+	to := at.url(below, nil)
+	to.RawQuery = r.HTTP.URL.RawQuery
+	return n.limited(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		n.pass(w, req.WithContext(at.context(req.Context())), to, n.nodes, relocate(base, to))
+	})), nil
+}
+
+// PodProxy passes requests on to a pod's port, its first if none is named.
+func (n *Connector) PodProxy(r *kind.Request, obj kind.Object) (http.Handler, error) {
+	scheme, _, port, ok := SplitName(r.Name)
+	pod, isPod := obj.(*corev1.Pod)
+	if !ok || !isPod {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("invalid pod request %q", r.Name))
 	}
-	to, err := endpoint(obj.(*corev1.Node))
+	if pod.Status.PodIP == "" {
+		return nil, apierrors.NewBadRequest("address not allowed")
+	}
+	number, err := podPort(pod, port)
 	if err != nil {
 		return nil, err
 	}
-	return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, to)
+	return n.proxy(r, scheme, net.JoinHostPort(pod.Status.PodIP, number)), nil
 }
 
-// endpoint is where a node's kubelet API is.
-func endpoint(node *corev1.Node) (string, error) {
-	port := int(node.Status.DaemonEndpoints.KubeletEndpoint.Port)
-	if port == 0 {
-		port = kubeletPort
-	}
-	for _, sort := range []corev1.NodeAddressType{corev1.NodeInternalIP, corev1.NodeExternalIP, corev1.NodeHostName} {
-		for _, a := range node.Status.Addresses {
-			if a.Type == sort {
-				return net.JoinHostPort(a.Address, strconv.Itoa(port)), nil
+func podPort(pod *corev1.Pod, port string) (string, error) {
+	for i := range pod.Spec.Containers {
+		for _, p := range pod.Spec.Containers[i].Ports {
+			if port == "" || port == p.Name {
+				return strconv.Itoa(int(p.ContainerPort)), nil
 			}
 		}
 	}
-	return "", fmt.Errorf("node %q has no address", node.Name)
+	switch _, err := strconv.ParseUint(port, 10, 16); {
+	case port == "":
+		return "80", nil
+	case err != nil:
+		return "", apierrors.NewBadRequest(fmt.Sprintf("invalid pod port %q", port))
+	}
+	return port, nil
 }
 
-// to passes requests on to a path of the pod's node.
-func (p *proxy) to(pod *corev1.Pod, query url.Values, path ...string) http.Handler {
-	for i := range path {
-		path[i] = url.PathEscape(path[i])
+// ServiceProxy passes requests on to one of a service's ready endpoints.
+func (n *Connector) ServiceProxy(r *kind.Request, obj kind.Object) (http.Handler, error) {
+	scheme, _, port, ok := SplitName(r.Name)
+	service, isService := obj.(*corev1.Service)
+	if !ok || !isService {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("invalid service request %q", r.Name))
 	}
-	target := &url.URL{Scheme: "https", Host: net.JoinHostPort(pod.Spec.NodeName, strconv.Itoa(kubeletPort)), Path: "/" + strings.Join(path, "/"), RawQuery: query.Encode()}
-	return &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL, r.Out.Host = target, target.Host
-			// The user's credentials are the gateway's to check, not the node's to see.
-			for _, h := range []string{"Authorization", "Cookie", "Impersonate-User", "Impersonate-Group", "Impersonate-Uid"} {
-				r.Out.Header.Del(h)
-			}
-		},
-		Transport:      p.transport,
-		FlushInterval:  -1,
-		ErrorLog:       zap.NewStdLog(p.log),
-		ModifyResponse: func(r *http.Response) error { return refusal(r, pod) },
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-				return // the client left
-			}
-			writeStatus(w, apierrors.NewInternalError(fmt.Errorf("error dialing backend: %w", err)).Status())
-		},
+	name, err := servicePort(service, port)
+	if err != nil {
+		return nil, err
 	}
+	addresses := readyEndpoints(r.Reader, service, name)
+	if len(addresses) == 0 {
+		return nil, apierrors.NewServiceUnavailable(fmt.Sprintf("no endpoints available for service %q", service.Name))
+	}
+	return n.proxy(r, scheme, addresses[rand.IntN(len(addresses))]), nil
 }
 
-// refusal turns what a node answers in plain text into a Status.
-func refusal(r *http.Response, pod *corev1.Pod) error {
-	if r.StatusCode < http.StatusBadRequest {
+// servicePort is the name of the port that a request means.
+func servicePort(service *corev1.Service, port string) (string, error) {
+	for _, p := range service.Spec.Ports {
+		if port == p.Name || port == strconv.Itoa(int(p.Port)) || port == "" && len(service.Spec.Ports) == 1 {
+			return p.Name, nil
+		}
+	}
+	return "", apierrors.NewServiceUnavailable(fmt.Sprintf("no service port %q found for service %q", port, service.Name))
+}
+
+func readyEndpoints(objects kind.Reader, service *corev1.Service, port string) []string {
+	var addresses []string
+	for _, o := range objects.List(subject.EndpointSlices, service.Namespace) {
+		slice, ok := o.(*discoveryv1.EndpointSlice)
+		if !ok || slice.Labels[discoveryv1.LabelServiceName] != service.Name {
+			continue
+		}
+		for _, p := range slice.Ports {
+			if p.Port == nil || (p.Name == nil && port != "") || (p.Name != nil && *p.Name != port) {
+				continue
+			}
+			for _, e := range slice.Endpoints {
+				if len(e.Addresses) > 0 && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
+					addresses = append(addresses, net.JoinHostPort(e.Addresses[0], strconv.Itoa(int(*p.Port))))
+				}
+			}
+		}
+	}
+	return addresses
+}
+
+// proxy passes requests on to an address on the pods' network.
+func (n *Connector) proxy(r *kind.Request, scheme, address string) http.Handler {
+	base, below := proxyPath(r)
+	to := &url.URL{Scheme: scheme, Host: address, Path: below, RawQuery: r.HTTP.URL.RawQuery}
+	return n.limited(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		n.pass(w, req, to, n.pods, relocate(base, to))
+	}))
+}
+
+// proxyPath splits a request's path at its "/proxy".
+func proxyPath(r *kind.Request) (base, below string) {
+	path := r.HTTP.URL.Path
+	marker := "/" + r.Name + "/proxy"
+	at := strings.Index(path, marker)
+	if at < 0 {
+		return path, "/"
+	}
+	base, below = path[:at+len(marker)], path[at+len(marker):]
+	if below == "" {
+		below = "/"
+	}
+	return base, below
+}
+
+// relocate has redirects to the host behind the proxy come back through it.
+func relocate(base string, to *url.URL) func(*http.Response) error {
+	return func(response *http.Response) error {
+		location, err := url.Parse(response.Header.Get("Location"))
+		if err != nil || location.Path == "" || location.Host != "" && location.Host != to.Host || !strings.HasPrefix(location.Path, "/") {
+			return nil
+		}
+		location.Scheme, location.Host, location.Path = "", "", base+location.Path
+		response.Header.Set("Location", location.String())
 		return nil
 	}
-	text, err := io.ReadAll(io.LimitReader(r.Body, maxRefusal))
-	r.Body.Close()
-	if err != nil {
-		return err
-	}
-	message := strings.TrimSpace(string(text))
-	failure := apierrors.NewBadRequest(message)
-	if r.StatusCode != http.StatusBadRequest {
-		failure = apierrors.NewGenericServerResponse(r.StatusCode, http.MethodGet, schema.GroupResource{Resource: "pods"}, pod.Name, message, 0, true)
-	}
-	body, err := encode(failure.Status())
-	if err != nil {
-		return err
-	}
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	r.Header = http.Header{"Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(body))}}
-	return nil
-}
-
-func encode(s metav1.Status) ([]byte, error) {
-	s.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
-	return json.Marshal(s)
-}
-
-func writeStatus(w http.ResponseWriter, s metav1.Status) {
-	body, err := encode(s)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(int(s.Code))
-	_, _ = w.Write(body) // the client may be gone
 }

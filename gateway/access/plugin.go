@@ -1,0 +1,22 @@
+package access
+
+import (
+	"context"
+
+	"taffrail.dev/gateway/kind"
+)
+
+// Escalation is the admission plugin that keeps writers of roles and bindings from giving
+// away more than they hold.
+type Escalation struct{ Authorizer *Authorizer }
+
+// Name is the plugin's.
+func (Escalation) Name() string { return "RBACEscalation" }
+
+// Admit refuses an escalation.
+func (e Escalation) Admit(ctx context.Context, r *kind.Request, obj, old kind.Object) error {
+	if obj == nil {
+		return nil
+	}
+	return e.Authorizer.CheckEscalation(ctx, &r.User, obj, old)
+}

@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"taffrail.dev/events/command"
+	"taffrail.dev/events/subject"
+	"taffrail.dev/gateway/kind"
+	"taffrail.dev/gateway/rest"
+)
+
+// bootstrapper is who makes what every cluster has.
+var bootstrapper = kind.User{Name: "system:taffrail:bootstrap", Groups: []string{"system:masters", "system:authenticated"}}
+
+// Ensure creates the objects that the cluster lacks, in their order. Roles and bindings, and objects of the kinds
+// that `replace` names, are brought to what is given if they differ; others are left as they are.
+func (g *Gateway) Ensure(ctx context.Context, objects []kind.Object, replace ...subject.Resource) error {
+	replaced := map[subject.Resource]bool{subject.ClusterRoles: true, subject.ClusterRoleBindings: true}
+	for _, r := range replace {
+		replaced[r] = true
+	}
+	for _, obj := range objects {
+		k := g.kindOf(obj)
+		if k == nil {
+			return fmt.Errorf("ensure %T %s: no such kind", obj, obj.GetName())
+		}
+		err := g.write(ctx, k, obj, "create")
+		if apierrors.IsAlreadyExists(err) {
+			err = nil
+			if replaced[k.SubjectResource()] {
+				err = g.write(ctx, k, obj, "update")
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("ensure %s %s: %w", k.Resource, obj.GetName(), err)
+		}
+	}
+	return nil
+}
+
+func (g *Gateway) kindOf(obj kind.Object) *kind.Kind {
+	for _, k := range g.kinds {
+		if reflect.TypeOf(k.New()) == reflect.TypeOf(obj) {
+			return k
+		}
+	}
+	return nil
+}
+
+func (g *Gateway) write(ctx context.Context, k *kind.Kind, obj kind.Object, verb string) error {
+	body, err := obj.Marshal()
+	if err != nil {
+		return err
+	}
+	call := &rest.Call{Body: body, ContentType: command.Protobuf, Reason: "every cluster has it"}
+	call.User, call.Verb = bootstrapper, verb
+	key := subject.Object{Resource: k.SubjectResource(), Namespace: obj.GetNamespace(), Name: obj.GetName()}
+	if err := g.rest.Resolve(call, key, k.Version, ""); err != nil {
+		return err
+	}
+	_, err = g.rest.Do(kind.WithUser(ctx, bootstrapper), call)
+	return err
+}
