@@ -27,10 +27,7 @@ func (c *cluster) ServeDNS(ctx context.Context, w mdns.ResponseWriter, r *mdns.M
 		return mdns.RcodeFormatError, nil
 	}
 	q := r.Question[0]
-	c.server.mu.RLock()
-	ready, domain := c.server.ready, c.server.config.Domain
-	a := c.server.state.Decide(domain, strings.ToLower(q.Name), q.Qtype)
-	c.server.mu.RUnlock()
+	a, ready := c.decide(q.Name, q.Qtype)
 	switch {
 	case a.Mine && !ready:
 		c.metrics.answered(mdns.RcodeServerFailure)
@@ -43,8 +40,9 @@ func (c *cluster) ServeDNS(ctx context.Context, w mdns.ResponseWriter, r *mdns.M
 	m := new(mdns.Msg).SetRcode(r, a.Rcode)
 	m.Authoritative = true
 	m.Answer, m.Extra = named(a.RRs, q.Name), a.Extra
+	c.follow(ctx, w, m, q.Qtype)
 	if len(m.Answer) == 0 {
-		m.Ns = []mdns.RR{soa(domain)}
+		m.Ns = []mdns.RR{soa(c.server.config.Domain)}
 	}
 	c.metrics.answered(a.Rcode)
 	return a.Rcode, w.WriteMsg(m)

@@ -77,7 +77,9 @@ func (s *Server) Run(ctx context.Context, d process.Deps) error {
 		s.config.Bound(packets.LocalAddr())
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return d.Source.Follow(ctx, Spec().Reads, func(b fold.Batch) error { return s.fold(b, d.Ready) }) })
+	group.Go(func() error {
+		return d.Source.Follow(ctx, Spec().Reads, func(b fold.Batch) error { return s.fold(b, d.Ready) })
+	})
 	group.Go(func() error { return stopped(ctx, server.ServePacket(packets)) })
 	group.Go(func() error { return stopped(ctx, server.Serve(stream)) })
 	group.Go(func() error {

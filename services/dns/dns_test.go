@@ -169,6 +169,12 @@ func TestServer(t *testing.T) {
 		if got := ask(t, network, address, "Web.shop.svc.cluster.local."); got != "10.43.0.7" {
 			t.Errorf("%s: %s", network, got)
 		}
+		if got := ask(t, network, address, "far.shop.svc.cluster.local."); got != "db.example.com. 192.0.2.1" {
+			t.Errorf("%s: an external name: %s", network, got)
+		}
+		if got := ask(t, network, address, "near.shop.svc.cluster.local."); got != "web.shop.svc.cluster.local. 10.43.0.7" {
+			t.Errorf("%s: an alias within the cluster: %s", network, got)
+		}
 		if got := ask(t, network, address, "elsewhere.example."); got != "192.0.2.1" {
 			t.Errorf("%s: passed on: %s", network, got)
 		}
@@ -190,7 +196,16 @@ func ask(t *testing.T, network, address, name string) string {
 	if len(reply.Answer) == 0 {
 		return mdns.RcodeToString[reply.Rcode]
 	}
-	return reply.Answer[0].(*mdns.A).A.String()
+	var out []string
+	for _, rr := range reply.Answer {
+		switch rr := rr.(type) {
+		case *mdns.A:
+			out = append(out, rr.A.String())
+		case *mdns.CNAME:
+			out = append(out, rr.Target)
+		}
+	}
+	return strings.Join(out, " ")
 }
 
 // upstreamServer answers every name with one address.
