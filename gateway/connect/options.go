@@ -14,30 +14,26 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// execOptions are those of exec and attach.
-type execOptions struct {
+// session is what exec and attach are asked for.
+type session struct {
 	container                  string
 	stdin, stdout, stderr, tty bool
 	command                    []string
 }
 
-func streamOptions(query url.Values, command bool) (*execOptions, error) {
-	o := &execOptions{container: query.Get("container")}
-	var all field.ErrorList
+func newSession(query url.Values, command bool) (*session, error) {
+	o := &session{container: query.Get("container")}
 	for name, into := range map[string]*bool{"stdin": &o.stdin, "stdout": &o.stdout, "stderr": &o.stderr, "tty": &o.tty} {
-		flag(query, name, into, &all)
+		flag(query, name, into)
+	}
+	if !o.stdin && !o.stdout && !o.stderr {
+		return nil, apierrors.NewBadRequest("you must specify at least 1 of stdin, stdout, stderr")
 	}
 	if command {
 		o.command = query["command"]
 		if len(o.command) == 0 {
-			all = append(all, field.Required(field.NewPath("command"), ""))
+			return nil, apierrors.NewBadRequest("you must specify at least one command for the container")
 		}
-	}
-	if len(all) == 0 && !o.stdin && !o.stdout && !o.stderr {
-		return nil, apierrors.NewBadRequest("you must specify at least 1 of stdin, stdout, stderr")
-	}
-	if len(all) > 0 {
-		return nil, apierrors.NewBadRequest(all.ToAggregate().Error())
 	}
 	// A terminal has one output.
 	o.stderr = o.stderr && !o.tty
@@ -45,7 +41,7 @@ func streamOptions(query url.Values, command bool) (*execOptions, error) {
 }
 
 // kubelet is how the kubelet API wants the options.
-func (o *execOptions) kubelet() url.Values {
+func (o *session) kubelet() url.Values {
 	query := url.Values{}
 	for name, set := range map[string]bool{"input": o.stdin, "output": o.stdout, "error": o.stderr, "tty": o.tty} {
 		if set {
@@ -59,7 +55,7 @@ func (o *execOptions) kubelet() url.Values {
 }
 
 // flag reads a boolean as Kubernetes does: present and empty, and anything but "0" and "false", is true.
-func flag(query url.Values, name string, into *bool, _ *field.ErrorList) {
+func flag(query url.Values, name string, into *bool) {
 	values, ok := query[name]
 	if !ok || len(values) == 0 {
 		return
@@ -89,7 +85,7 @@ func logOptions(pod string, query url.Values) (*corev1.PodLogOptions, error) {
 	o := &corev1.PodLogOptions{Container: query.Get("container")}
 	var all field.ErrorList
 	for name, into := range map[string]*bool{"follow": &o.Follow, "previous": &o.Previous, "timestamps": &o.Timestamps} {
-		flag(query, name, into, &all)
+		flag(query, name, into)
 	}
 	for name, into := range map[string]**int64{"sinceSeconds": &o.SinceSeconds, "tailLines": &o.TailLines, "limitBytes": &o.LimitBytes} {
 		number(query, name, into, &all)

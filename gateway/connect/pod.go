@@ -69,20 +69,20 @@ func containerNames(pod *corev1.Pod) (containers, inits, ephemerals []string) {
 
 // PodExec runs a command in a container.
 func (n *Connector) PodExec(r *kind.Request, obj kind.Object) (http.Handler, error) {
-	return n.stream("exec", r, obj)
+	return n.session("exec", r, obj)
 }
 
 // PodAttach joins a container's own process.
 func (n *Connector) PodAttach(r *kind.Request, obj kind.Object) (http.Handler, error) {
-	return n.stream("attach", r, obj)
+	return n.session("attach", r, obj)
 }
 
-func (n *Connector) stream(what string, r *kind.Request, obj kind.Object) (http.Handler, error) {
+func (n *Connector) session(what string, r *kind.Request, obj kind.Object) (http.Handler, error) {
 	pod, at, err := place(r, obj)
 	if err != nil {
 		return nil, err
 	}
-	options, err := streamOptions(r.HTTP.URL.Query(), what == "exec")
+	options, err := newSession(r.HTTP.URL.Query(), what == "exec")
 	if err != nil {
 		return nil, err
 	}
@@ -90,13 +90,13 @@ func (n *Connector) stream(what string, r *kind.Request, obj kind.Object) (http.
 	if err != nil {
 		return nil, err
 	}
-	to := at.url("/"+strings.Join([]string{what, pod.Namespace, pod.Name, name}, "/"), options.kubelet())
+	to := at.url("/"+strings.Join([]string{what, pod.Namespace, pod.Name, string(pod.UID), name}, "/"), options.kubelet())
 	return n.limited(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if wantsTranslation(req) {
 			n.translate(w, req, at, to, options)
 			return
 		}
-		n.forward(w, req, at, to)
+		n.forward(w, req, at, to, pod.Name)
 	})), nil
 }
 
@@ -114,21 +114,21 @@ func (n *Connector) PodPortForward(r *kind.Request, obj kind.Object) (http.Handl
 	for _, port := range ports {
 		query.Add("port", port)
 	}
-	to := at.url("/portForward/"+pod.Namespace+"/"+pod.Name, query)
+	to := at.url("/portForward/"+pod.Namespace+"/"+pod.Name+"/"+string(pod.UID), query)
 	return n.limited(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if wantsTunnel(req) {
 			n.tunnel(w, req, at, to)
 			return
 		}
-		n.forward(w, req, at, to)
+		n.forward(w, req, at, to, pod.Name)
 	})), nil
 }
 
-// PodLog streams a container's log.
+// PodLog streams a container's log; a pod that is not on a node yet has none.
 func (n *Connector) PodLog(r *kind.Request, obj kind.Object) (http.Handler, error) {
-	pod, at, err := place(r, obj)
-	if err != nil {
-		return nil, err
+	pod, ok := obj.(*corev1.Pod)
+	if !ok {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("unexpected %T", obj))
 	}
 	options, err := logOptions(pod.Name, r.HTTP.URL.Query())
 	if err != nil {
@@ -138,6 +138,13 @@ func (n *Connector) PodLog(r *kind.Request, obj kind.Object) (http.Handler, erro
 	if err != nil {
 		return nil, err
 	}
+	if pod.Spec.NodeName == "" {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }), nil
+	}
+	at, err := findNode(r.Reader, pod.Spec.NodeName)
+	if err != nil {
+		return nil, err
+	}
 	to := at.url("/containerLogs/"+pod.Namespace+"/"+pod.Name+"/"+name, kubeletLogQuery(options))
-	return n.limited(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { n.forward(w, req, at, to) })), nil
+	return n.limited(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { n.forward(w, req, at, to, pod.Name) })), nil
 }

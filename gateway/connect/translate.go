@@ -37,7 +37,7 @@ func wantsTranslation(r *http.Request) bool {
 }
 
 // translate serves v5.channel.k8s.io over a web socket with SPDY to the node.
-func (n *Connector) translate(w http.ResponseWriter, r *http.Request, at *node, to *url.URL, options *execOptions) {
+func (n *Connector) translate(w http.ResponseWriter, r *http.Request, at *node, to *url.URL, options *session) {
 	executor, err := n.executor(at, to)
 	if err != nil {
 		n.failed(w, to, err)
@@ -75,7 +75,7 @@ func (n *Connector) executor(at *node, to *url.URL) (remotecommand.Executor, err
 	return remotecommand.NewSPDYExecutorForTransports(transport, spdy.NewUpgraderForStreaming(transport), http.MethodPost, &address)
 }
 
-func channelTypes(o *execOptions) []wsstream.ChannelType {
+func channelTypes(o *session) []wsstream.ChannelType {
 	types := make([]wsstream.ChannelType, channels)
 	for channel, used := range map[int]bool{channelStdin: o.stdin, channelStdout: o.stdout, channelStderr: o.stderr} {
 		switch {
@@ -91,7 +91,7 @@ func channelTypes(o *execOptions) []wsstream.ChannelType {
 	return types
 }
 
-func firstWritable(o *execOptions) int {
+func firstWritable(o *session) int {
 	switch {
 	case o.stdout:
 		return channelStdout
@@ -101,7 +101,7 @@ func firstWritable(o *execOptions) int {
 	return channelError
 }
 
-func streamsOf(ctx context.Context, o *execOptions, streams []io.ReadWriteCloser) remotecommand.StreamOptions {
+func streamsOf(ctx context.Context, o *session, streams []io.ReadWriteCloser) remotecommand.StreamOptions {
 	s := remotecommand.StreamOptions{Tty: o.tty}
 	if o.stdin {
 		s.Stdin = streams[channelStdin]

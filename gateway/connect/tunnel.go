@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"sync"
 
@@ -18,7 +19,6 @@ import (
 const (
 	tunnelPrefix       = "SPDY/3.1+"
 	protocolHeader     = "X-Stream-Protocol-Version"
-	maxRefusal         = 64 << 10
 	tunnelBufferLength = 32 << 10
 )
 
@@ -34,10 +34,7 @@ func (n *Connector) tunnel(w http.ResponseWriter, r *http.Request, at *node, to 
 		return
 	}
 	if backend == nil {
-		defer response.Body.Close()
-		w.Header().Set("Content-Type", response.Header.Get("Content-Type"))
-		w.WriteHeader(response.StatusCode)
-		_, _ = io.Copy(w, io.LimitReader(response.Body, maxRefusal))
+		n.refused(w, to, response)
 		return
 	}
 	defer backend.Close()
@@ -51,9 +48,20 @@ func (n *Connector) tunnel(w http.ResponseWriter, r *http.Request, at *node, to 
 		n.config.Log.Info("web socket not opened", zap.Error(err))
 		return
 	}
-	//nolint:logcheck // zap is what this program logs with; nothing is logged below klog's level 4.
 	client := portforward.NewTunnelingConnection("gateway", socket)
 	join(client, backend)
+}
+
+// refused tells a client what a node answered instead of upgrading.
+func (n *Connector) refused(w http.ResponseWriter, to *url.URL, response *http.Response) {
+	if err := refusal(response, path.Base(path.Dir(to.Path))); err != nil {
+		n.failed(w, to, err)
+		return
+	}
+	defer response.Body.Close()
+	w.Header().Set("Content-Type", response.Header.Get("Content-Type"))
+	w.WriteHeader(response.StatusCode)
+	_, _ = io.Copy(w, response.Body)
 }
 
 func tunnelled(r *http.Request) string {
