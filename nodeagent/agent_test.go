@@ -51,12 +51,13 @@ func TestMain(m *testing.M) {
 // node is an agent under test with its cluster.
 type node struct {
 	*nodetest.Cluster
+	name   string
 	assign *journal.Memory
 	stop   func()
 }
 
 func startNode(t testing.TB, name string) *node {
-	n := &node{Cluster: nodetest.NewCluster(), assign: journal.NewMemory(nil)}
+	n := &node{name: name, Cluster: nodetest.NewCluster(), assign: journal.NewMemory(nil)}
 	n.start(t, name)
 	return n
 }

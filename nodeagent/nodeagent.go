@@ -253,18 +253,23 @@ func (a *Agent) complete(ctx context.Context) {
 	}
 	for uid, ids := range left {
 		if a.workers[uid] == nil {
-			a.running.Go(func() { a.removeLeft(ctx, uid, ids) })
+			a.running.Go(func() {
+				a.removeLeft(ctx, uid, ids)
+				if err := a.volumes.Remove(string(uid)); err != nil {
+					a.cfg.Log.Warn("the folder of a pod stays", zap.String("uid", string(uid)), zap.Error(err))
+				}
+			})
 		}
 	}
 }
 
-// removeLeft removes what an earlier agent left of a pod that is no longer assigned.
+// removeLeft ends what an earlier agent left of a pod: all but its files.
 func (a *Agent) removeLeft(ctx context.Context, uid types.UID, containers []string) {
 	var err error
 	for _, id := range containers {
 		err = errors.Join(err, a.runtime.Remove(ctx, id))
 	}
-	err = errors.Join(err, a.cfg.Network.Teardown(ctx, sandboxOf(uid, "", "", a.netNS(uid))), a.runtime.RemoveSandbox(ctx, string(uid)), a.volumes.Remove(string(uid)))
+	err = errors.Join(err, a.cfg.Network.Teardown(ctx, sandboxOf(uid, "", "", a.netNS(uid))), a.runtime.RemoveSandbox(ctx, string(uid)), a.volumes.Teardown(string(uid)))
 	if err != nil && ctx.Err() == nil {
 		a.cfg.Log.Warn("what is left of a pod stays", zap.String("uid", string(uid)), zap.Error(err))
 	}

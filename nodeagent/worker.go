@@ -280,9 +280,6 @@ func (w *worker) takeOver() {
 		w.sandbox = netns
 		w.state.AdoptSandbox(ips)
 	}
-	if len(w.adopt) == 0 {
-		return
-	}
 	slices.SortFunc(w.adopt, func(a, b runtime.Info) int {
 		if c := strings.Compare(a.Name, b.Name); c != 0 {
 			return c

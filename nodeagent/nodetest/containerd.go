@@ -182,7 +182,7 @@ func Busybox(entrypoint ...string) (v1.Image, error) {
 		}
 	}
 	for _, applet := range []string{"sh", "sleep", "cat", "echo", "ls", "id", "true", "false", "touch", "env", "hostname",
-		"wget", "httpd", "nc", "head", "tail", "ps", "kill", "mount", "grep", "stat", "dd", "date", "yes", "seq", "trap", "ip", "nslookup"} {
+		"pidof", "readlink", "df", "umount", "mkdir", "wc", "rm", "wget", "httpd", "nc", "head", "tail", "ps", "kill", "mount", "grep", "stat", "dd", "date", "yes", "seq", "trap", "ip", "nslookup"} {
 		if err := w.WriteHeader(&tar.Header{Name: "bin/" + applet, Typeflag: tar.TypeSymlink, Linkname: "busybox", Mode: 0o777}); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package pod
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -100,7 +101,7 @@ func (s *State) containerDone(c *container, a Action, r Result, now time.Time) {
 		c.posted = true
 		if r.Err != "" && c.phase == running {
 			s.warn(name, "FailedPostStartHook", "PostStartHook failed")
-			s.beginStop(c, now, s.specGrace(), "FailedPostStartHook", "")
+			s.beginStop(c, now, s.specGrace(), "FailedPostStartHook")
 		}
 	case Probe:
 		if !stale {
@@ -263,6 +264,32 @@ func (s *State) Adopt(list []Adopted, now time.Time) {
 			}
 			c.phase, c.exit, c.finishedAt = exited, a.Exit, a.Exit.At
 			c.crash.crashed(a.Exit.At.Sub(c.startedAt), a.Exit.At)
+		}
+	}
+	s.lost(now)
+}
+
+// lost takes what the API tells of containers that are no longer here, after a reboot or when the runtime's
+// data was removed: what had ended has ended, what ran has ended unseen.
+func (s *State) lost(now time.Time) {
+	for _, c := range s.containers {
+		t := s.told(c.spec.Name)
+		if c.phase != none || c.attempt > 0 || t == nil || t.ContainerID == "" || s.terminal {
+			continue
+		}
+		c.id, c.attempt, c.imageID = strings.TrimPrefix(t.ContainerID, "containerd://"), t.RestartCount, t.ImageID
+		c.phase, c.finishedAt = exited, now
+		c.last = t.LastTerminationState.Terminated
+		switch {
+		case t.State.Terminated != nil:
+			e := t.State.Terminated
+			c.startedAt, c.finishedAt = e.StartedAt.Time, e.FinishedAt.Time
+			c.exit = Exit{ID: c.id, Code: e.ExitCode, OOM: e.Reason == "OOMKilled", Message: e.Message, At: c.finishedAt}
+		case t.State.Running != nil:
+			c.startedAt = t.State.Running.StartedAt.Time
+			c.exit = Exit{ID: c.id, Code: 137, Lost: true, Message: "The container could not be located when the pod was terminated", At: now}
+		default: // it waited to be started again
+			c.exit = Exit{ID: c.id, Code: 137, Lost: true, At: now}
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (s *State) shorten(now time.Time) {
 
 // end takes the pod down, for good: containers, then what they stood on, then the object.
 func (s *State) end(p *plan) {
-	if !s.stopAll(p, s.ending.Add(s.grace()), "") {
+	if !s.stopAll(p, s.ending.Add(s.grace())) {
 		return
 	}
 	s.concludePhase()
@@ -62,7 +62,7 @@ func (s *State) end(p *plan) {
 // settle is for a pod whose phase is final: what still runs is stopped, and what it held given back.
 // Ended containers stay, for their logs, until the pod is deleted.
 func (s *State) settle(p *plan) {
-	if s.stopAll(p, time.Time{}, s.message) {
+	if s.stopAll(p, time.Time{}) {
 		s.clear(p)
 	}
 }
@@ -99,25 +99,25 @@ func (s *State) making() bool {
 
 // stopAll stops what runs, the app containers first, then sidecars in reverse order; true
 // when nothing runs.
-func (s *State) stopAll(p *plan, due time.Time, why string) bool {
+func (s *State) stopAll(p *plan, due time.Time) bool {
 	if s.making() {
 		return false
 	}
 	stopped := true
 	for _, c := range s.containers {
 		if c.kind != Sidecar {
-			stopped = s.stopOne(p, c, due, why) && stopped
+			stopped = s.stopOne(p, c, due) && stopped
 		}
 	}
 	for i := len(s.containers) - 1; i >= 0; i-- {
 		if c := s.containers[i]; c.kind == Sidecar && stopped {
-			stopped = s.stopOne(p, c, due, why)
+			stopped = s.stopOne(p, c, due)
 		}
 	}
 	return stopped
 }
 
-func (s *State) stopOne(p *plan, c *container, due time.Time, why string) bool {
+func (s *State) stopOne(p *plan, c *container, due time.Time) bool {
 	switch c.phase {
 	case created:
 		// Its process never began; it goes with the sweep.
@@ -132,7 +132,7 @@ func (s *State) stopOne(p *plan, c *container, due time.Time, why string) bool {
 					grace = max(grace, 2*time.Second)
 				}
 			}
-			s.beginStop(c, p.now, grace, fmt.Sprintf("Stopping container %s", c.spec.Name), why)
+			s.beginStop(c, p.now, grace, fmt.Sprintf("Stopping container %s", c.spec.Name))
 		}
 		s.stop(p, c)
 		return false
@@ -140,15 +140,15 @@ func (s *State) stopOne(p *plan, c *container, due time.Time, why string) bool {
 	return true
 }
 
-func (s *State) beginStop(c *container, now time.Time, grace time.Duration, event, why string) {
+func (s *State) beginStop(c *container, now time.Time, grace time.Duration, event string) {
 	c.stopping, c.due = event, now.Add(grace)
-	c.ready = false
-	_ = why
 	s.note(c.spec.Name, "Killing", event)
 }
 
-// stop takes a stopping container one step: the hook, the signal, the last signal.
+// stop takes a stopping container one step: the hook, the signal, the last signal. Whether it still serves
+// is asked meanwhile.
 func (s *State) stop(p *plan, c *container) {
+	s.probe(p, c)
 	a := Action{Container: c.spec.Name, ID: c.id}
 	if !p.now.Before(c.due) {
 		if !c.killed {

@@ -170,7 +170,7 @@ func (s *State) keep(p *plan, c *container) {
 // again turns the ended attempt into the last one and begins the next.
 func (s *State) again(c *container) {
 	t := s.terminated(c)
-	c.last, c.old = &t, c.id
+	c.prior, c.last, c.old = c.last, &t, c.id
 	c.attempt++
 	c.id, c.phase, c.pulled = "", none, false
 	c.started, c.ready, c.posted = false, false, false

@@ -21,9 +21,8 @@ var probeTitles = map[ProbeKind]string{Startup: "Startup", Liveness: "Liveness",
 
 // probe is where one probe stands.
 type probe struct {
-	next          time.Time
-	good, bad     int32
-	succeededEver bool
+	next      time.Time
+	good, bad int32
 }
 
 // ProbeOf is the container's probe of that kind; nil if it has none.
@@ -50,7 +49,10 @@ func (s *State) probe(p *plan, c *container) {
 		return
 	}
 	kinds := []ProbeKind{Liveness, Readiness}
-	if !c.started {
+	if c.stopping != "" {
+		kinds = kinds[1:]
+	}
+	if !c.started && c.stopping == "" {
 		if c.spec.StartupProbe != nil {
 			kinds = []ProbeKind{Startup}
 		} else {
@@ -92,7 +94,7 @@ func (s *State) probed(c *container, k ProbeKind, r Result, now time.Time) {
 			case Startup:
 				c.started = true
 			case Readiness:
-				c.ready = c.stopping == ""
+				c.ready = true
 			}
 		}
 		return
@@ -115,6 +117,6 @@ func (s *State) probed(c *container, k ProbeKind, r Result, now time.Time) {
 		if g := spec.TerminationGracePeriodSeconds; g != nil {
 			grace = time.Duration(max(*g, 1)) * time.Second
 		}
-		s.beginStop(c, now, grace, fmt.Sprintf("Container %s failed %s probe, will be restarted", c.spec.Name, k), "")
+		s.beginStop(c, now, grace, fmt.Sprintf("Container %s failed %s probe, will be restarted", c.spec.Name, k))
 	}
 }

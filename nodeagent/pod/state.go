@@ -103,6 +103,8 @@ type container struct {
 	// last is the end of the attempt before this one, old its container.
 	last *corev1.ContainerStateTerminated
 	old  string
+	// prior is the end before last, shown while the next attempt is being made.
+	prior *corev1.ContainerStateTerminated
 	// forgotten counts the attempts whose containers have been removed.
 	forgotten int32
 
@@ -123,10 +125,12 @@ type container struct {
 
 // Exit is a container's end as the runtime tells it.
 type Exit struct {
-	ID      string
-	Code    int32
-	Signal  int32
-	OOM     bool
+	ID     string
+	Code   int32
+	Signal int32
+	OOM    bool
+	// Lost says that nobody saw the end.
+	Lost    bool
 	Message string
 	At      time.Time
 }

@@ -14,6 +14,13 @@ import (
 func (s *State) Status(now time.Time) corev1.PodStatus {
 	st := *s.Pod.Status.DeepCopy()
 	st.Phase, st.Reason, st.Message = s.phase(), s.reason, s.message
+	if (st.Phase == corev1.PodSucceeded || st.Phase == corev1.PodFailed) && !s.idle() {
+		// A phase is final, for all who read it, only once nothing runs.
+		st.Phase, st.Reason, st.Message = corev1.PodPending, "", ""
+		if s.initDone {
+			st.Phase = corev1.PodRunning
+		}
+	}
 	st.StartTime, st.ObservedGeneration = &metav1.Time{Time: s.startedAt.Truncate(time.Second)}, s.Pod.Generation
 	if st.QOSClass == "" {
 		st.QOSClass = QOS(s.Pod)
@@ -73,7 +80,7 @@ func (s *State) containerStatus(c *container) corev1.ContainerStatus {
 	switch {
 	case c.phase == running:
 		cs.State.Running = &corev1.ContainerStateRunning{StartedAt: metav1.Time{Time: c.startedAt.Truncate(time.Second)}}
-		cs.Ready = started && c.ready && c.stopping == ""
+		cs.Ready = started && c.ready
 		if c.kind == Init || c.kind == Ephemeral {
 			cs.Ready = false
 		}
@@ -85,7 +92,13 @@ func (s *State) containerStatus(c *container) corev1.ContainerStatus {
 		t := s.terminated(c)
 		cs.State.Terminated = &t
 		cs.Ready = c.kind == Init && t.ExitCode == 0
+	case c.phase == none && c.last != nil && c.waiting == "":
+		cs.State.Terminated, cs.RestartCount = c.last, c.attempt-1
+		cs.LastTerminationState.Terminated = c.prior
 	case c.waiting != "":
+		if c.phase == none && c.attempt > 0 {
+			cs.RestartCount--
+		}
 		cs.State.Waiting = &corev1.ContainerStateWaiting{Reason: c.waiting, Message: c.message}
 	case len(s.Pod.Spec.InitContainers) > 0 && !s.initDone:
 		cs.State.Waiting = &corev1.ContainerStateWaiting{Reason: "PodInitializing"}
@@ -104,6 +117,8 @@ func (s *State) terminated(c *container) corev1.ContainerStateTerminated {
 		t.StartedAt = metav1.Time{Time: c.startedAt.Truncate(time.Second)}
 	}
 	switch {
+	case c.exit.Lost:
+		t.Reason = "ContainerStatusUnknown"
 	case c.exit.OOM:
 		t.Reason = "OOMKilled"
 	case c.exit.Code == 128 && c.startedAt.IsZero():

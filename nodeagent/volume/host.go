@@ -149,7 +149,14 @@ func SubPath(volume, sub string) (string, error) {
 	}
 	defer root.Close()
 	if _, err := root.Stat(sub); errors.Is(err, fs.ErrNotExist) {
-		if err := root.MkdirAll(sub, 0o755); err != nil {
+		st, err := root.Stat(".")
+		if err == nil {
+			err = root.MkdirAll(sub, 0o755)
+		}
+		if err == nil {
+			err = root.Chmod(sub, st.Mode()) // whoever may write to the volume may write there
+		}
+		if err != nil {
 			return "", err
 		}
 	} else if err != nil {
@@ -169,3 +176,6 @@ func SubPath(volume, sub string) (string, error) {
 	}
 	return real, nil
 }
+
+// Unmount unmounts everything on and below a folder.
+func Unmount(dir string) error { return unmountBelow(dir) }
