@@ -16,13 +16,12 @@ import (
 
 // session is what exec and attach are asked for.
 type session struct {
-	container                  string
 	stdin, stdout, stderr, tty bool
 	command                    []string
 }
 
 func newSession(query url.Values, command bool) (*session, error) {
-	o := &session{container: query.Get("container")}
+	o := &session{}
 	for name, into := range map[string]*bool{"stdin": &o.stdin, "stdout": &o.stdout, "stderr": &o.stderr, "tty": &o.tty} {
 		flag(query, name, into)
 	}

@@ -82,11 +82,12 @@ func (n *Connector) session(what string, r *kind.Request, obj kind.Object) (http
 	if err != nil {
 		return nil, err
 	}
-	options, err := newSession(r.HTTP.URL.Query(), what == "exec")
+	query := r.HTTP.URL.Query()
+	name, err := container(pod, query.Get("container"))
 	if err != nil {
 		return nil, err
 	}
-	name, err := container(pod, options.container)
+	options, err := newSession(query, what == "exec")
 	if err != nil {
 		return nil, err
 	}
