@@ -23,6 +23,7 @@
 // The directives:
 //
 //	apply               create or replace the objects of the body (YAML documents); status and all
+//	patch OBJECT        merge the body (YAML) into an object; status and all
 //	delete OBJECT...    objects go at once: "pods/default/web", "replicasets.apps/default/web", "nodes/a"
 //	turn [dry]          every woken key is decided once, and its commands carried out (dry: only printed)
 //	settle [N]          turns until no key is woken, N at most (20)

@@ -81,6 +81,8 @@ func (w *world) do(directive string, args []string, body string) error {
 	switch directive {
 	case "apply":
 		return w.apply(body)
+	case "patch":
+		return w.each(args, func(o subject.Object) error { return w.patch(o, body) })
 	case "delete":
 		return w.each(args, w.remove)
 	case "turn":
@@ -158,6 +160,20 @@ func (w *world) apply(body string) error {
 		}
 	}
 	return nil
+}
+
+// patch merges a YAML patch into an object, whoever's part of it that is.
+func (w *world) patch(o subject.Object, body string) error {
+	old := w.objects[o]
+	if old == nil {
+		return fmt.Errorf("%s not found", o)
+	}
+	patch := map[string]any{}
+	if err := yaml.UnmarshalStrict([]byte(body), &patch); err != nil {
+		return err
+	}
+	content, _ := merge(old.content, patch, false).(map[string]any)
+	return w.replace(o, content, "")
 }
 
 // put stores an applied object as it is, completing what the gateway sets.
