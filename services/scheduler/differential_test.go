@@ -15,12 +15,15 @@ import (
 	"taffrail.dev/services/scheduler"
 )
 
+// seeds is how many clusters are tried.
+const seeds = 40
+
 // TestDifferential lets small clusters change at random and asks after each change
 // which nodes fit a random pod: the state that was kept up to date, a state folded
 // anew and the oracle must agree, and both states on the best node too.
 func TestDifferential(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(200) {
+	for seed := range uint64(seeds) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		w := &world{nodes: map[string]*corev1.Node{}, pods: map[string]*corev1.Pod{}, namespaces: map[string]*corev1.Namespace{}}
 		kept := &cluster{state: scheduler.NewState()}
@@ -83,12 +86,10 @@ func change(r *rand.Rand, w *world, c *cluster) {
 		w.nodes[n.Name] = n
 		c.put(subject.Nodes, n)
 	case 3:
-		for name, n := range w.nodes {
-			if name == fmt.Sprintf("n%d", r.IntN(5)) && !occupied(w, name) {
-				delete(w.nodes, name)
-				c.state.Apply(c.event(subject.Nodes, n, eventv1.What_DELETED))
-				break
-			}
+		name := fmt.Sprintf("n%d", r.IntN(5))
+		if n := w.nodes[name]; n != nil && !occupied(w, name) {
+			delete(w.nodes, name)
+			c.state.Apply(c.event(subject.Nodes, n, eventv1.What_DELETED))
 		}
 	case 4:
 		name := []string{"shop", "lab"}[r.IntN(2)]

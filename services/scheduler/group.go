@@ -54,6 +54,8 @@ func holds(pod *corev1.Pod) []group {
 	return out
 }
 
+func sameHold(a, b group) bool { return a.key == b.key }
+
 // join counts a holder's terms on its node.
 func (s *State) join(r *resident) {
 	for i := range r.holds {

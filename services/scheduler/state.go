@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -180,7 +181,7 @@ func (s *State) place(key subject.Object, pod *corev1.Pod) []subject.Object {
 	r := residentOf(key, pod, demandOf(pod))
 	old := s.residents[key]
 	if old != nil && old.node.name == pod.Spec.NodeName && old.uid == r.uid && old.terminating == r.terminating &&
-		old.demand.equal(r.demand) && maps.Equal(old.labels, r.labels) {
+		old.demand.equal(r.demand) && maps.Equal(old.labels, r.labels) && slices.EqualFunc(old.holds, r.holds, sameHold) {
 		return nil
 	}
 	var wake []subject.Object
