@@ -159,6 +159,17 @@ func (t task) mount(ctx context.Context) error {
 	if err := podfiles.Write(filepath.Join(dir, "etc", "hostname"), host+"\n"); err != nil {
 		return err
 	}
+	// The network fills it, unless an earlier agent's has: it may be doing so now.
+	f, err := os.OpenFile(filepath.Join(dir, "etc", "hosts"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		if errors.Is(err, os.ErrExist) {
+			return nil
+		}
+		return err
+	}
+	if err := f.Close(); err != nil || len(t.pod.Status.PodIPs) == 0 {
+		return err
+	}
 	return t.writeHosts(ips(t.pod.Status.PodIPs))
 }
 

@@ -13,6 +13,7 @@ import (
 
 	tasks "github.com/containerd/containerd/api/services/tasks/v1"
 	apitypes "github.com/containerd/containerd/api/types"
+	"github.com/containerd/containerd/api/types/runc/options"
 	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/containerd/containerd/v2/core/mount"
@@ -282,8 +283,13 @@ func (r *Containerd) record(ctx context.Context, c Container, spec *specs.Spec, 
 	if err != nil {
 		return err
 	}
+	// The OCI runtime's own state lives with the node's, so that nodes on one host don't meet.
+	how, err := typeurl.MarshalAny(&options.Options{Root: filepath.Join(r.cfg.State, "runc")})
+	if err != nil {
+		return err
+	}
 	rec := containers.Container{ID: c.ID, Image: c.Image.Name, Labels: labelsOf(c), Spec: any,
-		Runtime: containers.RuntimeInfo{Name: runcRuntime}}
+		Runtime: containers.RuntimeInfo{Name: runcRuntime, Options: how}}
 	if snapshotter != "" {
 		rec.Snapshotter, rec.SnapshotKey = snapshotter, c.ID
 	}

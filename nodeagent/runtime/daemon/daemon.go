@@ -105,6 +105,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 		} else {
 			wait = 100 * time.Millisecond
 			d.untilGone(ctx)
+			if ctx.Err() != nil {
+				return nil
+			}
 			d.cfg.Log.Warn("containerd has ended; starting it again")
 		}
 		select {
