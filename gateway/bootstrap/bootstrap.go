@@ -20,7 +20,8 @@ import (
 type Config struct {
 	// ServiceCIDR is the IPv4 range of cluster IPs, such as 10.96.0.0/16.
 	ServiceCIDR netip.Prefix
-	// Advertise is where pods reach the gateway.
+	// Advertise is where pods reach the gateway. To a loopback address, which they cannot
+	// reach, the service has no endpoints.
 	Advertise netip.AddrPort
 }
 
@@ -45,7 +46,11 @@ func Objects(c Config) ([]kind.Object, error) {
 		ObjectMeta: metav1.ObjectMeta{Name: apiServer},
 		Spec:       networkingv1.ServiceCIDRSpec{CIDRs: []string{c.ServiceCIDR.Masked().String()}},
 	})
-	return append(objects, service(c), endpoints(c), endpointSlice(c)), nil
+	objects = append(objects, service(c))
+	if c.Advertise.Addr().IsLoopback() {
+		return objects, nil
+	}
+	return append(objects, endpoints(c), endpointSlice(c)), nil
 }
 
 // ServiceIP is the cluster IP of the service "kubernetes": the first of the range.

@@ -39,6 +39,11 @@ func nodeKind(h Hooks) *Kind {
 func allHTTPVerbs() []string { return []string{"create", "delete", "get", "patch", "update"} }
 
 func defaultNode(n *corev1.Node) {
+	if len(n.Spec.PodCIDRs) == 0 && n.Spec.PodCIDR != "" {
+		n.Spec.PodCIDRs = []string{n.Spec.PodCIDR}
+	} else if n.Spec.PodCIDR == "" && len(n.Spec.PodCIDRs) > 0 {
+		n.Spec.PodCIDR = n.Spec.PodCIDRs[0]
+	}
 	defaultResources(n.Status.Capacity)
 	defaultResources(n.Status.Allocatable)
 	if n.Status.Allocatable != nil || n.Status.Capacity == nil {
