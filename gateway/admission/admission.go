@@ -5,8 +5,6 @@ package admission
 import (
 	"context"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
 	"taffrail.dev/gateway/kind"
 )
 
@@ -19,24 +17,9 @@ type Plugin interface {
 	Admit(ctx context.Context, r *kind.Request, obj, old kind.Object) error
 }
 
-// Default is the plugins of every cluster, in their order.
+// Default is the plugins that every gateway has, in their order: the later see what the earlier completed.
 func Default() []Plugin {
 	return []Plugin{
-		NamespaceLifecycle{}, NodeRestriction{}, TaintNodes{}, ServiceAccount{}, Priority{}, DefaultTolerations{},
+		NamespaceLifecycle{}, TaintNodesByCondition{}, NodeRestriction{}, ServiceAccount{}, Priority{}, DefaultTolerationSeconds{},
 	}
-}
-
-// creates is the object of T that the request creates.
-func creates[T kind.Object](r *kind.Request, obj, old kind.Object) (T, bool) {
-	var none T
-	if obj == nil || old != nil || r.Subresource != "" {
-		return none, false
-	}
-	t, ok := obj.(T)
-	return t, ok
-}
-
-func forbid(r *kind.Request, name string, err error) error {
-	gr := r.Kind.GroupVersionResource().GroupResource()
-	return apierrors.NewForbidden(gr, name, err)
 }

@@ -2,8 +2,6 @@ package admission
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,48 +11,57 @@ import (
 	"taffrail.dev/gateway/kind"
 )
 
-// NamespaceLifecycle lets objects be created only in namespaces that exist and are not
-// on their way out, and protects the namespaces that every cluster has.
+// NamespaceLifecycle lets nothing be created in a namespace that is missing or on its way out, and keeps the
+// namespaces that a cluster cannot do without.
 type NamespaceLifecycle struct{}
-
-var _ Plugin = NamespaceLifecycle{}
 
 // Name is the plugin's.
 func (NamespaceLifecycle) Name() string { return "NamespaceLifecycle" }
 
-// Admit refuses objects without a living namespace.
-func (NamespaceLifecycle) Admit(_ context.Context, r *kind.Request, obj, old kind.Object) error {
-	if r.Kind.SubjectResource() == subject.Namespaces {
-		return keepNamespace(r, obj)
-	}
-	if !r.Kind.Namespaced || r.Kind.Review != nil || obj == nil || old != nil || r.Subresource != "" {
+// Admit refuses a create in a namespace that cannot take it, and the deletion of the
+// cluster's own namespaces.
+func (NamespaceLifecycle) Admit(ctx context.Context, q *kind.Request, obj, old kind.Object) error {
+	if obj == nil {
+		if namespace, ok := old.(*corev1.Namespace); ok && isImmortal(namespace.Name) {
+			return refuse(q, "this namespace may not be deleted")
+		}
 		return nil
 	}
-	found, ok := r.Reader.Get(subject.Namespaces, "", r.Namespace)
-	if !ok {
-		return apierrors.NewNotFound(corev1.Resource("namespaces"), r.Namespace)
-	}
-	ns := found.(*corev1.Namespace)
-	if ns.DeletionTimestamp == nil && ns.Status.Phase != corev1.NamespaceTerminating {
+	if old != nil || q.Namespace == "" {
 		return nil
 	}
-	err := apierrors.NewForbidden(r.Kind.GroupVersionResource().GroupResource(), obj.GetName(),
-		fmt.Errorf("unable to create new content in namespace %s because it is being terminated", r.Namespace))
+	found, ok, err := find(ctx, q, subject.Namespaces, "", q.Namespace)
+	if ok && isTerminating(found) {
+		// It may be gone, and another have its name.
+		found, ok, err = findAgain(ctx, q, subject.Namespaces, "", q.Namespace)
+	}
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return apierrors.NewNotFound(corev1.Resource("namespaces"), q.Namespace)
+	case isTerminating(found):
+		return terminating(q)
+	}
+	return nil
+}
+
+func isImmortal(name string) bool {
+	return name == metav1.NamespaceDefault || name == metav1.NamespaceSystem || name == metav1.NamespacePublic
+}
+
+func isTerminating(namespace kind.Object) bool {
+	n, ok := namespace.(*corev1.Namespace)
+	return ok && n.Status.Phase == corev1.NamespaceTerminating
+}
+
+// terminating is the refusal with the cause by which clients know it.
+func terminating(q *kind.Request) error {
+	err := refuse(q, "unable to create new content in namespace %s because it is being terminated", q.Namespace)
 	err.ErrStatus.Details.Causes = append(err.ErrStatus.Details.Causes, metav1.StatusCause{
 		Type:    corev1.NamespaceTerminatingCause,
-		Message: fmt.Sprintf("namespace %s is being terminated", r.Namespace),
+		Message: "namespace " + q.Namespace + " is being terminated",
 		Field:   "metadata.namespace",
 	})
 	return err
-}
-
-func keepNamespace(r *kind.Request, obj kind.Object) error {
-	if obj != nil || r.Subresource != "" {
-		return nil
-	}
-	switch r.Name {
-	case metav1.NamespaceDefault, metav1.NamespaceSystem, metav1.NamespacePublic:
-		return forbid(r, r.Name, errors.New("this namespace may not be deleted"))
-	}
-	return nil
 }

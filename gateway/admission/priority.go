@@ -2,7 +2,6 @@ package admission
 
 import (
 	"context"
-	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
@@ -11,78 +10,99 @@ import (
 	"taffrail.dev/gateway/kind"
 )
 
-// Priority gives a pod the number and the preemption policy of its class, and lets
-// there be one default class.
+// Priority gives every pod the number and the preemption policy of its class, and lets
+// there be but one default class.
 type Priority struct{}
-
-var _ Plugin = Priority{}
 
 // Name is the plugin's.
 func (Priority) Name() string { return "Priority" }
 
-// Admit completes pods that are created, and looks at classes.
-func (Priority) Admit(_ context.Context, r *kind.Request, obj, old kind.Object) error {
-	if class, ok := obj.(*schedulingv1.PriorityClass); ok && class != nil {
-		return admitClass(r, class)
+// Admit completes a new pod, keeps the priority of one that is replaced, and refuses a second default class.
+func (Priority) Admit(ctx context.Context, q *kind.Request, obj, old kind.Object) error {
+	if class, ok := written[*schedulingv1.PriorityClass](q, obj); ok {
+		return admitClass(q, class)
 	}
-	pod, ok := creates[*corev1.Pod](r, obj, old)
+	pod, ok := written[*corev1.Pod](q, obj)
 	if !ok {
 		return nil
 	}
-	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror && pod.Spec.Priority != nil {
+	if was, ok := old.(*corev1.Pod); ok {
+		keepPriority(&pod.Spec, &was.Spec)
 		return nil
 	}
-	class, err := classOf(r, pod)
+	return prioritize(ctx, q, &pod.Spec)
+}
+
+// keepPriority spares the author of a replacement what the system filled in.
+func keepPriority(s, old *corev1.PodSpec) {
+	if s.Priority == nil {
+		s.Priority = old.Priority
+	}
+	if s.PreemptionPolicy == nil {
+		s.PreemptionPolicy = old.PreemptionPolicy
+	}
+}
+
+// rank is what a pod gets of its class.
+type rank struct {
+	priority int32
+	policy   corev1.PreemptionPolicy
+}
+
+func prioritize(ctx context.Context, q *kind.Request, s *corev1.PodSpec) error {
+	class, err := classOf(ctx, q, s.PriorityClassName)
 	if err != nil {
 		return err
 	}
-	priority, policy := int32(0), corev1.PreemptLowerPriority
+	got := &rank{policy: corev1.PreemptLowerPriority}
 	if class != nil {
-		pod.Spec.PriorityClassName = class.Name
-		if priority = class.Value; class.PreemptionPolicy != nil {
-			policy = *class.PreemptionPolicy
+		s.PriorityClassName, got.priority = class.Name, class.Value
+		if class.PreemptionPolicy != nil {
+			got.policy = *class.PreemptionPolicy
 		}
 	}
-	if p := pod.Spec.Priority; p != nil && *p != priority {
-		return forbid(r, pod.Name, fmt.Errorf("the integer value of priority (%d) must not be provided in pod spec; priority admission controller computed %d from the given PriorityClass name", *p, priority))
+	if s.Priority != nil && *s.Priority != got.priority {
+		return refuse(q, "the integer value of priority (%d) must not be provided in pod spec; priority admission controller computed %d from the given PriorityClass name", *s.Priority, got.priority)
 	}
-	if p := pod.Spec.PreemptionPolicy; p != nil && *p != policy {
-		return forbid(r, pod.Name, fmt.Errorf("the string value of PreemptionPolicy (%s) must not be provided in pod spec; priority admission controller computed %s from the given PriorityClass name", *p, policy))
+	if s.PreemptionPolicy != nil && *s.PreemptionPolicy != got.policy {
+		return refuse(q, "the string value of PreemptionPolicy (%s) must not be provided in pod spec; priority admission controller computed %s from the given PriorityClass name", *s.PreemptionPolicy, got.policy)
 	}
-	pod.Spec.Priority, pod.Spec.PreemptionPolicy = &priority, &policy
+	s.Priority, s.PreemptionPolicy = &got.priority, &got.policy
 	return nil
 }
 
-// classOf is the class that the pod names, else the default class, else nil.
-func classOf(r *kind.Request, pod *corev1.Pod) (*schedulingv1.PriorityClass, error) {
-	name := pod.Spec.PriorityClassName
+// classOf is the class of a name; of none the default class, nil if there is none.
+func classOf(ctx context.Context, q *kind.Request, name string) (*schedulingv1.PriorityClass, error) {
 	if name == "" {
-		return defaultClass(r, ""), nil
+		return defaultClass(q.Reader), nil
 	}
-	found, ok := r.Reader.Get(subject.PriorityClasses, "", name)
-	if !ok {
-		return nil, forbid(r, pod.Name, fmt.Errorf("no PriorityClass with name %v was found", name))
+	obj, _, err := find(ctx, q, subject.PriorityClasses, "", name)
+	if err != nil {
+		return nil, err
 	}
-	return found.(*schedulingv1.PriorityClass), nil
+	if class, ok := obj.(*schedulingv1.PriorityClass); ok {
+		return class, nil
+	}
+	return nil, refuse(q, "no PriorityClass with name %v was found", name)
 }
 
-// defaultClass is the default class of the lowest value but the one named.
-func defaultClass(r *kind.Request, but string) (lowest *schedulingv1.PriorityClass) {
-	for _, o := range r.Reader.List(subject.PriorityClasses, "") {
-		c := o.(*schedulingv1.PriorityClass)
-		if c.GlobalDefault && c.Name != but && (lowest == nil || c.Value < lowest.Value) {
-			lowest = c
+// defaultClass is the default class; should a race have let in several, the lowest.
+func defaultClass(r kind.Reader) (lowest *schedulingv1.PriorityClass) {
+	for _, obj := range r.List(subject.PriorityClasses, "") {
+		class, ok := obj.(*schedulingv1.PriorityClass)
+		if ok && class.GlobalDefault && (lowest == nil || class.Value < lowest.Value) {
+			lowest = class
 		}
 	}
 	return lowest
 }
 
-func admitClass(r *kind.Request, class *schedulingv1.PriorityClass) error {
+func admitClass(q *kind.Request, class *schedulingv1.PriorityClass) error {
 	if !class.GlobalDefault {
 		return nil
 	}
-	if other := defaultClass(r, class.Name); other != nil {
-		return forbid(r, class.Name, fmt.Errorf("PriorityClass %v is already marked as default. Only one default can exist", other.Name))
+	if other := defaultClass(q.Reader); other != nil && other.Name != class.Name {
+		return refuse(q, "PriorityClass %v is already marked as default. Only one default can exist", other.Name)
 	}
 	return nil
 }

@@ -2,133 +2,114 @@ package admission
 
 import (
 	"context"
-	"fmt"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/rand"
 
 	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway/kind"
 )
 
-// ServiceAccount gives a pod its account, the account's pull secrets, and a mount of the token, the
-// cluster's certificates and the namespace.
-type ServiceAccount struct{}
-
-var _ Plugin = ServiceAccount{}
-
 const (
-	defaultAccount    = "default"
-	tokenVolumePrefix = "kube-api-access-"
-	tokenMountPath    = "/var/run/secrets/kubernetes.io/serviceaccount"
-	rootCertificates  = "kube-root-ca.crt"
-	// tokenSeconds is an hour and a little, which tells these tokens from those asked for by users.
-	tokenSeconds = 3607
-	// A namespace's default account is made just after the namespace: a pod that comes
-	// in between waits for it, for at most accountTries ticks.
-	accountTick  = 50 * time.Millisecond
-	accountTries = 40
+	defaultAccount   = "default"
+	accessVolume     = "kube-api-access-"
+	accessMountPath  = "/var/run/secrets/kubernetes.io/serviceaccount"
+	accessNameLength = 5
 )
+
+// ServiceAccount gives every pod an account that is there, the account's pull secrets and, unless pod or account
+// opt out, a volume with its token.
+type ServiceAccount struct{}
 
 // Name is the plugin's.
 func (ServiceAccount) Name() string { return "ServiceAccount" }
 
-// Admit completes pods that are created.
-func (ServiceAccount) Admit(ctx context.Context, r *kind.Request, obj, old kind.Object) error {
-	pod, ok := creates[*corev1.Pod](r, obj, old)
+// Admit completes a new pod.
+func (ServiceAccount) Admit(ctx context.Context, q *kind.Request, obj, old kind.Object) error {
+	pod, ok := created[*corev1.Pod](q, obj, old)
 	if !ok {
 		return nil
 	}
 	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
-		return nil
+		return admitMirrorAccount(q, pod)
 	}
-	spec := &pod.Spec
-	if spec.ServiceAccountName == "" {
-		spec.ServiceAccountName = defaultAccount
+	if pod.Spec.ServiceAccountName == "" {
+		pod.Spec.ServiceAccountName, pod.Spec.DeprecatedServiceAccount = defaultAccount, defaultAccount
 	}
-	spec.DeprecatedServiceAccount = spec.ServiceAccountName
-	account, ok := waitForAccount(ctx, r, spec.ServiceAccountName)
-	if !ok {
-		return forbid(r, pod.Name, fmt.Errorf("error looking up service account %s/%s: serviceaccount %q not found",
-			r.Namespace, spec.ServiceAccountName, spec.ServiceAccountName))
+	account, err := accountOf(ctx, q, pod.Spec.ServiceAccountName)
+	if err != nil {
+		return refuse(q, "error looking up service account %s/%s: %v", q.Namespace, pod.Spec.ServiceAccountName, err)
 	}
-	if mountsToken(spec, account) {
-		mountToken(spec)
+	if mountsToken(account, pod) {
+		mountToken(pod)
 	}
-	if len(spec.ImagePullSecrets) == 0 {
-		spec.ImagePullSecrets = append(spec.ImagePullSecrets, account.ImagePullSecrets...)
+	if len(pod.Spec.ImagePullSecrets) == 0 && len(account.ImagePullSecrets) > 0 {
+		pod.Spec.ImagePullSecrets = append([]corev1.LocalObjectReference(nil), account.ImagePullSecrets...)
 	}
 	return nil
 }
 
-func waitForAccount(ctx context.Context, r *kind.Request, name string) (*corev1.ServiceAccount, bool) {
-	get := func() (*corev1.ServiceAccount, bool) {
-		found, ok := r.Reader.Get(subject.ServiceAccounts, r.Namespace, name)
-		if !ok {
-			return nil, false
-		}
-		account, ok := found.(*corev1.ServiceAccount)
-		return account, ok
+func accountOf(ctx context.Context, q *kind.Request, name string) (*corev1.ServiceAccount, error) {
+	look := find
+	if name == defaultAccount {
+		look = await
 	}
-	account, ok := get()
-	if ok || name != defaultAccount {
-		return account, ok
+	obj, _, err := look(ctx, q, subject.ServiceAccounts, q.Namespace, name)
+	if err != nil {
+		return nil, err
 	}
-	tick := time.NewTicker(accountTick)
-	defer tick.Stop()
-	for range accountTries {
-		select {
-		case <-ctx.Done():
-			return nil, false
-		case <-tick.C:
-		}
-		if account, ok := get(); ok {
-			return account, true
-		}
+	if account, ok := obj.(*corev1.ServiceAccount); ok {
+		return account, nil
 	}
-	return nil, false
+	return nil, apierrors.NewNotFound(corev1.Resource("serviceaccount"), name)
 }
 
-func mountsToken(s *corev1.PodSpec, account *corev1.ServiceAccount) bool {
-	if s.AutomountServiceAccountToken != nil {
-		return *s.AutomountServiceAccountToken
+func mountsToken(account *corev1.ServiceAccount, pod *corev1.Pod) bool {
+	switch {
+	case pod.Spec.AutomountServiceAccountToken != nil:
+		return *pod.Spec.AutomountServiceAccountToken
+	case account.AutomountServiceAccountToken != nil:
+		return *account.AutomountServiceAccountToken
 	}
-	return account.AutomountServiceAccountToken == nil || *account.AutomountServiceAccountToken
+	return true
 }
 
-// mountToken mounts the volume wherever nothing else is mounted in its place.
-func mountToken(s *corev1.PodSpec) {
-	name, exists := "", false
-	for i := range s.Volumes {
-		if strings.HasPrefix(s.Volumes[i].Name, tokenVolumePrefix) {
-			name, exists = s.Volumes[i].Name, true
+// mountToken mounts the account's volume in each container that has nothing else at its path, and adds the volume
+// if one does and the pod has none.
+func mountToken(pod *corev1.Pod) {
+	name, has := "", false
+	for i := range pod.Spec.Volumes {
+		if has = strings.HasPrefix(pod.Spec.Volumes[i].Name, accessVolume); has {
+			name = pod.Spec.Volumes[i].Name
+			break
 		}
 	}
-	if !exists {
-		name = tokenVolumePrefix + rand.String(5)
+	if !has {
+		name = accessVolume + rand.String(accessNameLength)
 	}
-	needed := mountIn(s.InitContainers, name)
-	needed = mountIn(s.Containers, name) || needed
-	if needed && !exists {
-		s.Volumes = append(s.Volumes, corev1.Volume{Name: name, VolumeSource: tokenVolume()})
+	mounted := mountIn(pod.Spec.InitContainers, name)
+	mounted = mountIn(pod.Spec.Containers, name) || mounted
+	if mounted && !has {
+		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{
+			Name: name, VolumeSource: corev1.VolumeSource{Projected: newAccess()},
+		})
 	}
 }
 
 func mountIn(containers []corev1.Container, volume string) (mounted bool) {
 	for i := range containers {
 		c := &containers[i]
-		if hasMount(c, tokenMountPath) {
-			continue
+		if !hasMountAt(c, accessMountPath) {
+			c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: volume, ReadOnly: true, MountPath: accessMountPath})
+			mounted = true
 		}
-		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: volume, ReadOnly: true, MountPath: tokenMountPath})
-		mounted = true
 	}
 	return mounted
 }
 
-func hasMount(c *corev1.Container, path string) bool {
+func hasMountAt(c *corev1.Container, path string) bool {
 	for i := range c.VolumeMounts {
 		if c.VolumeMounts[i].MountPath == path {
 			return true
@@ -137,19 +118,15 @@ func hasMount(c *corev1.Container, path string) bool {
 	return false
 }
 
-func tokenVolume() corev1.VolumeSource {
-	mode, seconds := int32(0o644), int64(tokenSeconds)
-	return corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
-		DefaultMode: &mode,
-		Sources: []corev1.VolumeProjection{
-			{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "token", ExpirationSeconds: &seconds}},
-			{ConfigMap: &corev1.ConfigMapProjection{
-				LocalObjectReference: corev1.LocalObjectReference{Name: rootCertificates},
-				Items:                []corev1.KeyToPath{{Key: "ca.crt", Path: "ca.crt"}},
-			}},
-			{DownwardAPI: &corev1.DownwardAPIProjection{Items: []corev1.DownwardAPIVolumeFile{{
-				Path: "namespace", FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.namespace"},
-			}}}},
-		},
-	}}
+// admitMirror refuses a node's picture of a pod of its own if it would need the cluster's objects.
+func admitMirrorAccount(q *kind.Request, pod *corev1.Pod) error {
+	switch {
+	case pod.Spec.ServiceAccountName != "":
+		return refuse(q, "a mirror pod may not reference service accounts")
+	case namesSecret(pod):
+		return refuse(q, "a mirror pod may not reference secrets")
+	case projectsToken(pod):
+		return refuse(q, "a mirror pod may not use ServiceAccountToken volume projections")
+	}
+	return nil
 }
