@@ -60,8 +60,14 @@ func (r *rollout) findNew() {
 	if next := r.nextRevision(); outdated(r.latest, r.d, next) {
 		refresh(r.edit(r.latest), r.d, next)
 	}
-	if deadline(r.d) && r.condition(appsv1.DeploymentProgressing) == nil {
+	if !deadline(r.d) {
+		return
+	}
+	switch c := r.condition(appsv1.DeploymentProgressing); {
+	case c == nil:
 		r.setCondition(appsv1.DeploymentProgressing, corev1.ConditionTrue, foundNew, "Found new replica set %q", r.latest.Name)
+	case c.Reason == createFailed: // and has been created since
+		r.setCondition(appsv1.DeploymentProgressing, corev1.ConditionTrue, newCreated, "Created new replica set %q", r.latest.Name)
 	}
 }
 

@@ -66,7 +66,7 @@ func (r *rollout) count() appsv1.DeploymentStatus {
 		s.AvailableReplicas += rs.Status.AvailableReplicas
 		if rs.Status.TerminatingReplicas != nil {
 			terminating += *rs.Status.TerminatingReplicas
-		} else if rs != r.created {
+		} else if rs.Status.ObservedGeneration != 0 { // the replica set service has not counted yet
 			known = false
 		}
 	}

@@ -44,12 +44,21 @@ func (r *rollout) shrinkOld() bool {
 		return false
 	}
 	least := replicas(r.d) - maxUnavailable(r.d)
-	budget := r.total(r.all()) - least - (r.size(r.latest) - r.latest.Status.AvailableReplicas)
+	budget := r.total(r.all()) - least - (r.size(r.latest) - available(r.latest))
 	if budget <= 0 {
 		return false
 	}
 	shrunk := r.shrinkUnavailable(budget)
 	return r.shrinkAvailable(least) || shrunk
+}
+
+// available is how many pods of a ReplicaSet are available at least. Its status may be late: after one
+// change of its size those that fit are still there; after more, they may have been deleted meanwhile.
+func available(rs *appsv1.ReplicaSet) int32 {
+	if rs.Generation > rs.Status.ObservedGeneration+1 {
+		return 0
+	}
+	return min(rs.Status.AvailableReplicas, specReplicas(rs))
 }
 
 func (r *rollout) shrinkUnavailable(budget int32) (shrunk bool) {
@@ -66,7 +75,7 @@ func (r *rollout) shrinkUnavailable(budget int32) (shrunk bool) {
 func (r *rollout) shrinkAvailable(least int32) (shrunk bool) {
 	budget := -least
 	for _, rs := range r.all() {
-		budget += rs.Status.AvailableReplicas
+		budget += available(rs)
 	}
 	for _, rs := range r.old {
 		if have := r.size(rs); budget > 0 && have > 0 {
