@@ -62,6 +62,10 @@ func (g *Gateway) write(ctx context.Context, k *kind.Kind, obj kind.Object, verb
 	if err := g.rest.Resolve(call, key, k.Version, ""); err != nil {
 		return err
 	}
-	_, err = g.rest.Do(kind.WithUser(ctx, bootstrapper), call)
-	return err
+	reply, err := g.rest.Do(kind.WithUser(ctx, bootstrapper), call)
+	if err != nil {
+		return err
+	}
+	// What comes next may build on it: a service needs its range.
+	return g.view.Table(k.SubjectResource()).WaitFor(ctx, reply.Sequence)
 }
