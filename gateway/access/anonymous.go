@@ -22,7 +22,8 @@ const (
 	maxCredentialLength = 16 << 10
 )
 
-// anonymousPaths may be asked for without credentials.
+// anonymousPath may be asked for without credentials and without a role, so that health is told
+// before there is anything else.
 func anonymousPath(path string) bool {
 	switch path {
 	case "/healthz", "/livez", "/readyz":

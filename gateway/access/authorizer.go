@@ -12,8 +12,8 @@ import (
 	"taffrail.dev/gateway/kind"
 )
 
-// Authorizer decides by role-based access control, with two exceptions: members of system:masters may do everything, and
-// nodes what their pods need (see node.go). It holds roles and bindings compiled, and is told of every change.
+// Authorizer decides by role-based access control, with three exceptions: everybody may ask for health, members of
+// system:masters may do everything, and nodes what their pods need (see node.go). It holds roles and bindings compiled, and is told of every change.
 //
 // It is safe for concurrent use. A decision made after Changed returned sees the change.
 type Authorizer struct {
@@ -67,6 +67,9 @@ func NewAuthorizer(objects kind.Reader, onNode PodsOnNode) *Authorizer {
 
 // Authorize decides: an access.Authorize.
 func (a *Authorizer) Authorize(_ context.Context, attributes Attributes) (bool, string, error) {
+	if attributes.Resource == "" && anonymousPath(attributes.Path) {
+		return true, "", nil
+	}
 	for _, group := range attributes.User.Groups {
 		if group == groupMasters {
 			return true, "", nil
