@@ -22,6 +22,7 @@ func New(resources []subject.Resource) *process.Controller {
 			Name:  Name,
 			Reads: reads,
 			Writes: []process.Field{
+				{Resource: subject.Resource{Group: "*", Name: "*"}, Path: "*"},
 				{Resource: subject.Namespaces, Path: "status.conditions"},
 				{Resource: subject.Namespaces, Path: "spec.finalizers"},
 			},

@@ -1,0 +1,35 @@
+package registry
+
+import (
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"taffrail.dev/events/process"
+	"taffrail.dev/events/subject"
+)
+
+// subresources are the doors through which fields are written that have one of their own.
+var subresources = map[process.Field]struct{ name, verb string }{
+	{Resource: subject.Pods, Path: "spec.nodeName"}:         {"binding", "create"},
+	{Resource: subject.Namespaces, Path: "spec.finalizers"}: {"finalize", "update"},
+}
+
+// Rules are what a service has to be allowed for the fields that it declares to write.
+func Rules(spec process.Spec) []rbacv1.PolicyRule {
+	var rules []rbacv1.PolicyRule
+	for _, f := range spec.Writes {
+		rule := rbacv1.PolicyRule{APIGroups: []string{f.Resource.Group}, Resources: []string{f.Resource.Name}, Verbs: []string{"update", "patch"}}
+		door, special := subresources[f]
+		switch {
+		case special:
+			rule.Resources, rule.Verbs = []string{f.Resource.Name + "/" + door.name}, []string{door.verb}
+		case f.Path == "*":
+			rule.Verbs = []string{"create", "update", "patch", "delete"}
+		case f.Path == "status" || strings.HasPrefix(f.Path, "status."):
+			rule.Resources = []string{f.Resource.Name + "/status"}
+		}
+		rules = append(rules, rule)
+	}
+	return rules
+}
