@@ -24,8 +24,10 @@ import (
 
 // Config of a Gateway. Journals, Listener, Serving, ClientCAs and TokenKey are needed.
 type Config struct {
-	// Journals are STATE, LEASES and EVENTS, to write and to read.
-	Journals map[subject.Stream]journal.Journal
+	// Journals are STATE, LEASES and EVENTS, to write and to read. Writes to one on JetStream are
+	// grouped by an Appender; Replicated says that the streams have replicas, which groups otherwise.
+	Journals   map[subject.Stream]journal.Journal
+	Replicated bool
 	// Snapshots shorten the start; nil for none. Taking them is a Snapshotter's.
 	Snapshots *fold.Snapshots
 	// Commands is the connection on which commands arrive; nil serves HTTP alone.

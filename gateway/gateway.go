@@ -43,6 +43,7 @@ func New(cfg Config) (*Gateway, error) {
 	for stream, j := range cfg.Journals {
 		readers[stream] = j
 	}
+	cfg.Journals = grouped(cfg.Journals, cfg.Replicated)
 	options := view.Config{Journals: readers, Log: cfg.Log}
 	if cfg.Snapshots != nil {
 		options.Snapshots = cfg.Snapshots
@@ -81,6 +82,23 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g.commands = &command.Handler{Server: g.rest, Authorize: parts.Authorizer.Authorize}
 	return g, nil
+}
+
+// appending is a journal whose writes are grouped.
+type appending struct {
+	journal.Reader
+	journal.Writer
+}
+
+func grouped(journals map[subject.Stream]journal.Journal, replicated bool) map[subject.Stream]journal.Journal {
+	out := map[subject.Stream]journal.Journal{}
+	for stream, j := range journals {
+		out[stream] = j
+		if direct, ok := j.(*journal.JetStream); ok {
+			out[stream] = appending{direct, journal.NewAppender(direct, replicated)}
+		}
+	}
+	return out
 }
 
 func (g *Gateway) parts() (Parts, error) {
