@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway/kind"
 )
@@ -23,7 +25,7 @@ type Current interface {
 }
 
 // find is an object that a request needs. Only what an up-to-date Reader lacks is missing, so
-// that a client may use what it has just made.
+// that a client may use what it has just made. The error is a 503.
 func find(ctx context.Context, q *kind.Request, r subject.Resource, namespace, name string) (kind.Object, bool, error) {
 	if obj, ok := q.Reader.Get(r, namespace, name); ok {
 		return obj, true, nil
@@ -35,7 +37,7 @@ func find(ctx context.Context, q *kind.Request, r subject.Resource, namespace, n
 func findAgain(ctx context.Context, q *kind.Request, r subject.Resource, namespace, name string) (kind.Object, bool, error) {
 	if c, ok := q.Reader.(Current); ok {
 		if err := c.CatchUp(ctx, r); err != nil {
-			return nil, false, err
+			return nil, false, apierrors.NewServiceUnavailable(err.Error())
 		}
 	}
 	obj, ok := q.Reader.Get(r, namespace, name)

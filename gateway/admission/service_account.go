@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/rand"
 
 	"taffrail.dev/events/subject"
@@ -40,7 +39,7 @@ func (ServiceAccount) Admit(ctx context.Context, q *kind.Request, obj, old kind.
 	}
 	account, err := accountOf(ctx, q, pod.Spec.ServiceAccountName)
 	if err != nil {
-		return refuse(q, "error looking up service account %s/%s: %v", q.Namespace, pod.Spec.ServiceAccountName, err)
+		return err
 	}
 	if mountsToken(account, pod) {
 		mountToken(pod)
@@ -63,7 +62,7 @@ func accountOf(ctx context.Context, q *kind.Request, name string) (*corev1.Servi
 	if account, ok := obj.(*corev1.ServiceAccount); ok {
 		return account, nil
 	}
-	return nil, apierrors.NewNotFound(corev1.Resource("serviceaccount"), name)
+	return nil, refuse(q, "error looking up service account %s/%s: serviceaccount %q not found", q.Namespace, name, name)
 }
 
 func mountsToken(account *corev1.ServiceAccount, pod *corev1.Pod) bool {
