@@ -61,7 +61,7 @@ func (l Leftovers) endContainers(ctx context.Context) error {
 
 func (l Leftovers) removeAll(ctx context.Context, cl *client.Client) error {
 	r := runtime.NewContainerd(runtime.Config{
-		Client: cl, Logs: &logs.Client{Program: filepath.Join(l.BinDir, "taffrail-logs"), Socket: l.logSocket()},
+		Client: cl, Logs: &logs.Client{Program: filepath.Join(l.BinDir, "taffrail-logger"), Socket: l.logSocket()},
 		Root: l.DataDir, State: l.StateDir, Cgroups: cgroup.New("/sys/fs/cgroup"), Log: l.Log,
 		CgroupParent: func(*corev1.Pod) string { return "" },
 	})

@@ -14,6 +14,7 @@ import (
 	"taffrail.dev/services/deployment"
 	"taffrail.dev/services/dispatcher"
 	"taffrail.dev/services/dns"
+	"taffrail.dev/services/endpoints"
 	"taffrail.dev/services/garbage"
 	"taffrail.dev/services/namespace"
 	"taffrail.dev/services/nodelife"
@@ -50,6 +51,7 @@ func All(c Config) []Service {
 		{Spec: scheduler.New(nil).Spec, Run: func(ctx context.Context, d process.Deps) error { return scheduler.New(d.Metrics).Run(ctx, d) }},
 		controller(deployment.New()),
 		controller(replicaset.New()),
+		controller(endpoints.New()),
 		controller(namespace.New(c.Resources)),
 		controller(garbage.New(c.Resources)),
 		controller(serviceaccount.New(string(c.Authority))),

@@ -2,20 +2,22 @@ package cluster
 
 import (
 	"context"
-
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"net/netip"
 
 	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway"
 	"taffrail.dev/gateway/access"
+	"taffrail.dev/gateway/bootstrap"
 	"taffrail.dev/gateway/kind"
 	"taffrail.dev/services/registry"
 )
 
 // bootstrap makes what every cluster has, and the administrator's kubeconfig.
 func (i *instance) bootstrap(ctx context.Context, g *gateway.Gateway) error {
-	objects := i.objects()
+	objects, err := i.objects()
+	if err != nil {
+		return err
+	}
 	if err := g.Ensure(ctx, objects, subject.EndpointSlices, subject.Endpoints); err != nil {
 		return err
 	}
@@ -23,10 +25,12 @@ func (i *instance) bootstrap(ctx context.Context, g *gateway.Gateway) error {
 	return i.writeKubeconfig()
 }
 
-func (i *instance) objects() []kind.Object {
-	var objects []kind.Object
-	for _, name := range []string{metav1.NamespaceDefault, metav1.NamespaceSystem, metav1.NamespacePublic, corev1.NamespaceNodeLease} {
-		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+func (i *instance) objects() ([]kind.Object, error) {
+	objects, err := bootstrap.Objects(bootstrap.Config{
+		ServiceCIDR: serviceRange, Advertise: netip.AddrPortFrom(i.address, uint16(i.HTTPSPort)),
+	})
+	if err != nil {
+		return nil, err
 	}
 	objects = append(objects, access.BootstrapObjects()...)
 	for _, s := range registry.All(registry.Config{}) {
@@ -38,7 +42,7 @@ func (i *instance) objects() []kind.Object {
 	if i.Node {
 		objects = append(objects, dnsObjects(dnsAddress, i.nameServer())...)
 	}
-	return objects
+	return objects, nil
 }
 
 func (i *instance) writeKubeconfig() error {
