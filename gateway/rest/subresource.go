@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -91,9 +92,13 @@ func (s *Server) connection(ctx context.Context, c *Call) (http.Handler, error) 
 	if err := s.cfg.View.Fresh(ctx, c.table); err != nil {
 		return nil, err
 	}
-	e := c.table.Snapshot().Get(c.Namespace, c.Name)
+	name := c.Name
+	if c.sub.Name == "proxy" {
+		name = proxied(name)
+	}
+	e := c.table.Snapshot().Get(c.Namespace, name)
 	if e == nil {
-		return nil, apierrors.NewNotFound(c.served.gr, c.Name)
+		return nil, apierrors.NewNotFound(c.served.gr, name)
 	}
 	obj, err := e.Object()
 	if err != nil {
@@ -101,4 +106,15 @@ func (s *Server) connection(ctx context.Context, c *Call) (http.Handler, error) 
 	}
 	c.Reader = s.cfg.View
 	return c.sub.Connect(&c.Request, obj)
+}
+
+// proxied is the object in a proxy's name, which may have a scheme before it and a port after: "https:web:443".
+func proxied(name string) string {
+	switch parts := strings.Split(name, ":"); len(parts) {
+	case 2:
+		return parts[0]
+	case 3:
+		return parts[1]
+	}
+	return name
 }
