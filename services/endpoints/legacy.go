@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"taffrail.dev/events/command"
 	"taffrail.dev/events/subject"
@@ -35,18 +36,25 @@ type at struct {
 // subsets are a Service's legacy endpoints: ports served by the same addresses share a subset.
 func (s *state) subsets(svc *corev1.Service) []corev1.EndpointSubset {
 	ports := map[corev1.EndpointPort]*at{}
+	family := families(svc)[0]
+	// Pods differ in ports only if a port is named.
+	var shared []corev1.EndpointPort
+	named := slices.ContainsFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return p.TargetPort.Type == intstr.String })
 	var order []*at
 	for _, name := range s.selected.Members(keyOf(svc.Namespace, svc.Name)) {
 		p := s.pods.Get(svc.Namespace, name)
 		if p == nil || finished(p) || (p.DeletionTimestamp != nil && !svc.Spec.PublishNotReadyAddresses) {
 			continue
 		}
-		ip := addressOf(p, families(svc)[0])
+		ip := addressOf(p, family)
 		if ip == "" {
 			continue
 		}
 		address, isReady := legacyAddress(svc, p, ip), svc.Spec.PublishNotReadyAddresses || ready(p)
-		for _, port := range legacyPorts(svc, p) {
+		if named || shared == nil {
+			shared = legacyPorts(svc, p)
+		}
+		for _, port := range shared {
 			key := port
 			key.AppProtocol = nil
 			a := ports[key]

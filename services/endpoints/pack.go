@@ -7,6 +7,7 @@ import (
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // capacity is the most endpoints of one slice.
@@ -78,7 +79,7 @@ func filled(s *discoveryv1.EndpointSlice, g *group, endpoints []discoveryv1.Endp
 
 // keep leaves the wanted endpoints in the slices they are in and returns the rest.
 func keep(have []*discoveryv1.EndpointSlice, want []discoveryv1.Endpoint, like *discoveryv1.EndpointSlice) (boxes []*box, left []discoveryv1.Endpoint) {
-	todo := make(map[string]*discoveryv1.Endpoint, len(want))
+	todo := make(map[identity]*discoveryv1.Endpoint, len(want))
 	for i := range want {
 		todo[name(&want[i])] = &want[i]
 	}
@@ -91,7 +92,7 @@ func keep(have []*discoveryv1.EndpointSlice, want []discoveryv1.Endpoint, like *
 				continue
 			}
 			delete(todo, name(e))
-			b.changed = b.changed || !apiequality.Semantic.DeepEqual(e, &s.Endpoints[i])
+			b.changed = b.changed || !equal(e, &s.Endpoints[i])
 			b.endpoints = append(b.endpoints, *e)
 		}
 		boxes = append(boxes, b)
@@ -104,13 +105,30 @@ func keep(have []*discoveryv1.EndpointSlice, want []discoveryv1.Endpoint, like *
 	return boxes, left
 }
 
-// name tells endpoints apart.
-func name(e *discoveryv1.Endpoint) string {
-	n := e.Addresses[0]
+// equal says whether two endpoints say the same.
+func equal(a, b *discoveryv1.Endpoint) bool {
+	return slices.Equal(a.Addresses, b.Addresses) && same(a.Conditions.Ready, b.Conditions.Ready) &&
+		same(a.Conditions.Serving, b.Conditions.Serving) && same(a.Conditions.Terminating, b.Conditions.Terminating) &&
+		same(a.Hostname, b.Hostname) && same(a.NodeName, b.NodeName) && same(a.Zone, b.Zone) && same(a.TargetRef, b.TargetRef) &&
+		maps.Equal(a.DeprecatedTopology, b.DeprecatedTopology) && apiequality.Semantic.DeepEqual(a.Hints, b.Hints)
+}
+
+func same[T comparable](a, b *T) bool {
+	return a == b || (a != nil && b != nil && *a == *b)
+}
+
+// identity tells endpoints apart.
+type identity struct {
+	address, target string
+	uid             types.UID
+}
+
+func name(e *discoveryv1.Endpoint) identity {
+	id := identity{address: e.Addresses[0]}
 	if e.TargetRef != nil {
-		n += "\x00" + string(e.TargetRef.UID) + "\x00" + e.TargetRef.Name
+		id.uid, id.target = e.TargetRef.UID, e.TargetRef.Name
 	}
-	return n
+	return id
 }
 
 func distribute(boxes []*box, left []discoveryv1.Endpoint) []*box {

@@ -38,7 +38,7 @@ func span(from, to int) (out []int) {
 	return out
 }
 
-// world stores slices as the gateway would.
+// stored keeps slices as the gateway would.
 type stored struct {
 	slices []*discoveryv1.EndpointSlice
 	made   int
@@ -119,7 +119,7 @@ func TestPackHoldsWhatIsWanted(t *testing.T) {
 		numbers := r.Perm(700)[:n]
 		slices.Sort(numbers)
 		w.pack(wantedOf(numbers...))
-		seen := map[string]bool{}
+		seen := map[identity]bool{}
 		for _, s := range w.slices {
 			if len(s.Endpoints) > capacity {
 				t.Fatalf("seed %d step %d: a slice of %d", seed, step, len(s.Endpoints))

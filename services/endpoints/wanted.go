@@ -52,12 +52,13 @@ func (s *state) wanted(svc *corev1.Service) groups {
 	// Pods differ in ports only if a port is named; else each family has one group.
 	named := slices.ContainsFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return p.TargetPort.Type == intstr.String })
 	same := map[discoveryv1.AddressType]*group{}
+	inFamilies := families(svc)
 	for _, name := range s.selected.Members(keyOf(svc.Namespace, svc.Name)) {
 		p := s.pods.Get(svc.Namespace, name)
 		if p == nil || finished(p) {
 			continue
 		}
-		for _, family := range families(svc) {
+		for _, family := range inFamilies {
 			if address := addressOf(p, family); address != "" {
 				g := same[family]
 				if g == nil || named {
@@ -72,23 +73,28 @@ func (s *state) wanted(svc *corev1.Service) groups {
 }
 
 func (s *state) endpoint(svc *corev1.Service, p *corev1.Pod, address string) discoveryv1.Endpoint {
-	serving, terminating := ready(p), p.DeletionTimestamp != nil
-	isReady := svc.Spec.PublishNotReadyAddresses || (serving && !terminating)
+	// One allocation for what the endpoint points at.
+	v := &struct {
+		ready, serving, terminating bool
+		node, zone, hostname        string
+		addresses                   [1]string
+	}{serving: ready(p), terminating: p.DeletionTimestamp != nil, node: p.Spec.NodeName, hostname: hostname(p, svc), addresses: [1]string{address}}
+	v.ready = svc.Spec.PublishNotReadyAddresses || (v.serving && !v.terminating)
 	e := discoveryv1.Endpoint{
-		Addresses:  []string{address},
-		Conditions: discoveryv1.EndpointConditions{Ready: &isReady, Serving: &serving, Terminating: &terminating},
+		Addresses:  v.addresses[:],
+		Conditions: discoveryv1.EndpointConditions{Ready: &v.ready, Serving: &v.serving, Terminating: &v.terminating},
 		TargetRef:  &corev1.ObjectReference{Kind: "Pod", Namespace: p.Namespace, Name: p.Name, UID: p.UID},
 	}
-	if h := hostname(p, svc); h != "" {
-		e.Hostname = &h
+	if v.hostname != "" {
+		e.Hostname = &v.hostname
 	}
-	if node := p.Spec.NodeName; node != "" {
-		e.NodeName = &node
-		if zone := s.zones[node]; zone != "" {
-			e.Zone = &zone
+	if v.node != "" {
+		e.NodeName = &v.node
+		if v.zone = s.zones[v.node]; v.zone != "" {
+			e.Zone = &v.zone
 		}
 	}
-	if isReady {
+	if v.ready {
 		e.Hints = hints(svc, &e)
 	}
 	return e

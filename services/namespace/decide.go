@@ -2,7 +2,6 @@ package namespace
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -44,7 +43,12 @@ func (s *state) decide(t process.Turn) process.Plan {
 // deletions are of what nobody has asked to delete yet: pods first, alone, so that
 // they end with their config and services still there.
 func deletions(content map[subject.Object]item) []*commandv1.Command {
-	pods := slices.ContainsFunc(slices.Collect(maps.Keys(content)), func(o subject.Object) bool { return o.Resource == subject.Pods })
+	pods := false
+	for o := range content {
+		if pods = o.Resource == subject.Pods; pods {
+			break
+		}
+	}
 	var todo []subject.Object
 	for o, i := range content {
 		if !i.deleting && (!pods || o.Resource == subject.Pods) {
