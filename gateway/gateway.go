@@ -207,6 +207,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		}
 	})
 	group.Go(func() error { return g.serveHTTP(ctx) })
+	group.Go(func() error { return g.expire(ctx) })
 	if g.cfg.Commands != nil {
 		group.Go(func() error {
 			if err := g.view.Ready(ctx); err != nil {

@@ -97,11 +97,11 @@ func (c *Call) decodeText(m media, obj kind.Object, gvk schema.GroupVersionKind)
 	if err != nil {
 		return actual, err
 	}
-	if actual.Kind == "" {
-		return gvk, fmt.Errorf("Object 'Kind' is missing in '%s'", clip(body))
+	if actual.Kind == "" { // what the path says
+		actual.Kind = gvk.Kind
 	}
 	if actual.Version == "" {
-		return gvk, fmt.Errorf("Object 'apiVersion' is missing in '%s'", clip(body))
+		actual.Group, actual.Version = gvk.Group, gvk.Version
 	}
 	if actual != gvk {
 		return actual, nil

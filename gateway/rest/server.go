@@ -72,6 +72,10 @@ func (s *Server) find(c *Call, t *target) error {
 	if k.Namespaced && t.namespace == "" && c.Verb == "create" && k.Review == nil {
 		return apierrors.NewMethodNotSupported(k.gr, c.Verb)
 	}
+	onOne := c.Verb == "update" || c.Verb == "patch"
+	if onOne && t.name == "" || c.Verb == "create" && t.name != "" && t.subresource == "" {
+		return apierrors.NewMethodNotSupported(k.gr, c.Verb)
+	}
 	if !k.allows(c.Verb, t.subresource) {
 		return apierrors.NewMethodNotSupported(k.gr, c.Verb)
 	}

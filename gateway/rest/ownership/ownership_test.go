@@ -60,7 +60,9 @@ func TestWalkAgrees(t *testing.T) {
 		fill := randfill.NewWithSeed(7).NilChance(.5).NumElements(0, 3).MaxDepth(9).Funcs(
 			func(s *string, c randfill.Continue) { *s = string(rune('a'+c.Intn(26))) + string(rune('a'+c.Intn(26))) },
 			func(o *metav1.ObjectMeta, c randfill.Continue) { o.Labels = map[string]string{"a": "b"} },
-			func(q *resource.Quantity, c randfill.Continue) { *q = *resource.NewQuantity(int64(c.Intn(9)), resource.DecimalSI) },
+			func(q *resource.Quantity, c randfill.Continue) {
+				*q = *resource.NewQuantity(int64(c.Intn(9)), resource.DecimalSI)
+			},
 			func(q *metav1.Time, c randfill.Continue) { *q = metav1.NewTime(time.Unix(int64(c.Intn(1000)), 0)) },
 		)
 		for range 30 {
