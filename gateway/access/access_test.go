@@ -118,7 +118,7 @@ func accountSubject(namespace, name string) rbacv1.Subject {
 	return rbacv1.Subject{Kind: "ServiceAccount", Namespace: namespace, Name: name}
 }
 
-func words2(text string) []string {
+func commas(text string) []string {
 	if text == "" {
 		return nil
 	}
@@ -128,7 +128,7 @@ func words2(text string) []string {
 	return strings.Split(text, ",")
 }
 
-// rule of comma-separated words: verbs, groups ("" in quotes for core), resources, names.
+// allow is a rule of comma-separated verbs, groups ("" in quotes for core), resources and names.
 func allow(verbs, groups, resources, names string) rbacv1.PolicyRule {
-	return rbacv1.PolicyRule{Verbs: words2(verbs), APIGroups: words2(groups), Resources: words2(resources), ResourceNames: words2(names)}
+	return rbacv1.PolicyRule{Verbs: commas(verbs), APIGroups: commas(groups), Resources: commas(resources), ResourceNames: commas(names)}
 }

@@ -154,17 +154,23 @@ func TestReviews(t *testing.T) {
 	if len(rules.Status.ResourceRules) != 1 || len(rules.Status.NonResourceRules) != 1 {
 		t.Errorf("%+v", rules.Status)
 	}
-	elsewhere := *pods
-	elsewhere.Namespace = "bank"
+}
+
+func TestReviewRefusals(t *testing.T) {
+	t.Parallel()
+	m := newMint(t)
+	v := &Reviews{Tokens: m.Tokens, Authorizer: NewAuthorizer(m.objects, nil)}
+	r := &kind.Request{User: member("ann"), Namespace: "shop"}
+	elsewhere := &authorizationv1.ResourceAttributes{Namespace: "bank", Verb: "get", Resource: "pods"}
 	for name, refused := range map[string]func() (kind.Object, error){
 		"no attributes": func() (kind.Object, error) {
 			return v.SelfSubjectAccess(t.Context(), r, &authorizationv1.SelfSubjectAccessReview{})
 		},
 		"no subject": func() (kind.Object, error) {
-			return v.SubjectAccess(t.Context(), r, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{ResourceAttributes: pods}})
+			return v.SubjectAccess(t.Context(), r, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{ResourceAttributes: elsewhere}})
 		},
 		"another namespace": func() (kind.Object, error) {
-			return v.LocalSubjectAccess(t.Context(), r, &authorizationv1.LocalSubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: "x", ResourceAttributes: &elsewhere}})
+			return v.LocalSubjectAccess(t.Context(), r, &authorizationv1.LocalSubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: "x", ResourceAttributes: elsewhere}})
 		},
 		"no token": func() (kind.Object, error) { return v.Token(t.Context(), r, &authenticationv1.TokenReview{}) },
 	} {

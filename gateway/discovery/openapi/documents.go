@@ -1,7 +1,6 @@
 package openapi
 
 import (
-	"bytes"
 	"compress/gzip"
 	"crypto/sha512"
 	"embed"
@@ -21,10 +20,25 @@ const (
 	FormProtobuf = ".pb.gz"
 )
 
-// packed is a document in one encoding, compressed.
-type packed struct{ body []byte }
+// packed is a document in one encoding, compressed: it is in the program and not on the heap.
+type packed struct{ file string }
 
-func (p *packed) open() (io.ReadCloser, error) { return gzip.NewReader(bytes.NewReader(p.body)) }
+// bytes is a copy of the document as it is.
+func (p *packed) bytes() []byte {
+	body, err := files.ReadFile(p.file)
+	if err != nil {
+		panic(err) // the file was there when the program was built
+	}
+	return body
+}
+
+func (p *packed) open() (io.ReadCloser, error) {
+	file, err := files.Open(p.file)
+	if err != nil {
+		return nil, err
+	}
+	return gzip.NewReader(file)
+}
 
 // document is one document in all its encodings.
 type document struct {
@@ -45,22 +59,18 @@ func read() (map[string]*document, error) {
 		if !ok {
 			return nil, fmt.Errorf("openapi: unexpected file %s", entry.Name())
 		}
-		body, err := files.ReadFile("zz_documents/" + entry.Name())
-		if err != nil {
-			return nil, err
-		}
 		name := strings.ReplaceAll(base, "__", "/")
 		if all[name] == nil {
 			all[name] = &document{forms: map[string]*packed{}}
 		}
-		all[name].forms[form] = &packed{body}
+		all[name].forms[form] = &packed{"zz_documents/" + entry.Name()}
 	}
 	for _, d := range all {
 		json := d.forms[FormJSON]
 		if json == nil || d.forms[FormProtobuf] == nil {
 			return nil, fmt.Errorf("openapi: a document lacks an encoding")
 		}
-		d.tag = sync.OnceValue(func() string { return fmt.Sprintf("%X", sha512.Sum512(json.body)) })
+		d.tag = sync.OnceValue(func() string { return fmt.Sprintf("%X", sha512.Sum512(json.bytes())) })
 	}
 	return all, nil
 }

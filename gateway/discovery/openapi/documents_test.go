@@ -36,7 +36,7 @@ func TestDocumentsAreCurrent(t *testing.T) {
 
 func unpacked(t *testing.T, p *packed) []byte {
 	t.Helper()
-	r, err := gzip.NewReader(bytes.NewReader(p.body))
+	r, err := gzip.NewReader(bytes.NewReader(p.bytes()))
 	if err != nil {
 		t.Fatal(err)
 	}

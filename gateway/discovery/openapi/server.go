@@ -91,8 +91,9 @@ func (d *document) serve(w http.ResponseWriter, r *http.Request, name string) {
 func (p *packed) send(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		w.Header().Set("Content-Encoding", "gzip")
-		w.Header().Set("Content-Length", strconv.Itoa(len(p.body)))
-		_, _ = w.Write(p.body)
+		body := p.bytes()
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body)
 		return
 	}
 	plain, err := p.open()
