@@ -1,7 +1,7 @@
 package kind_test
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -24,12 +24,14 @@ func (m memory) Get(r subject.Resource, namespace, name string) (kind.Object, bo
 }
 
 func (m memory) List(r subject.Resource, namespace string) (list []kind.Object) {
-	keys := slices.SortedFunc(maps.Keys(m), func(a, b subject.Object) int { return strings.Compare(a.String(), b.String()) })
-	for _, k := range keys {
+	for k, obj := range m {
 		if k.Resource == r && (namespace == "" || k.Namespace == namespace) {
-			list = append(list, m[k])
+			list = append(list, obj)
 		}
 	}
+	slices.SortFunc(list, func(a, b kind.Object) int {
+		return cmp.Or(strings.Compare(a.GetNamespace(), b.GetNamespace()), strings.Compare(a.GetName(), b.GetName()))
+	})
 	return list
 }
 
