@@ -69,10 +69,10 @@ func (l Leftovers) removeAll(ctx context.Context, cl *client.Client) error {
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, removing := errgroup.WithContext(ctx)
 	group.SetLimit(busy)
 	for _, c := range found {
-		group.Go(func() error { return r.Remove(ctx, c.ID) })
+		group.Go(func() error { return r.Remove(removing, c.ID) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
