@@ -27,6 +27,7 @@ func evictPod(_ context.Context, r *Request, tx Tx, obj, body Object) (Object, e
 				fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", *pre.UID, p.UID))
 		}
 		asked = o.GracePeriodSeconds
+		r.DryRun = r.DryRun || contains(o.DryRun, metav1.DryRunAll)
 	}
 	if p.Status.Phase == corev1.PodRunning && p.DeletionTimestamp == nil {
 		if err := disrupt(tx, p); err != nil {
