@@ -31,7 +31,7 @@ type Config struct {
 	DataDir, StateDir string
 	// Socket is containerd's; "" is <StateDir>/containerd.sock.
 	Socket string
-	// BinDir has containerd, its shim and taffrail-logs.
+	// BinDir has containerd, its shim and taffrail-logger.
 	BinDir string
 
 	// Assign is the ASSIGN stream with filters applied at the server; Conn, which may be nil, is the

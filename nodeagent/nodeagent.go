@@ -128,7 +128,7 @@ func (a *Agent) start(ctx context.Context) error {
 	}
 	a.daemon = daemon.New(daemon.Config{Root: filepath.Join(c.DataDir, "containerd"), State: filepath.Join(c.StateDir, "containerd"),
 		Socket: c.Socket, Bin: c.BinDir, Log: c.Log})
-	a.logs = &logs.Client{Program: filepath.Join(c.BinDir, "taffrail-logs"), Socket: filepath.Join(c.StateDir, "logs.sock")}
+	a.logs = &logs.Client{Program: filepath.Join(c.BinDir, "taffrail-logger"), Socket: filepath.Join(c.StateDir, "logs.sock")}
 	var up sync.WaitGroup
 	var logsErr error
 	up.Go(func() { logsErr = a.logs.Ensure(ctx) })

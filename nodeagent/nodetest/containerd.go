@@ -62,8 +62,8 @@ func Start(ctx context.Context) (*Host, error) {
 		return nil, err
 	}
 	h := &Host{Dir: dir, Bin: programs}
-	program := filepath.Join(dir, "taffrail-logs")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "taffrail.dev/nodeagent/taffrail-logs").CombinedOutput(); err != nil {
+	program := filepath.Join(dir, "taffrail-logger")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "taffrail.dev/nodeagent/runtime/logger").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the log process: %w: %s", err, out)
 	}
 	h.Logs = &logs.Client{Program: program, Socket: filepath.Join(dir, "logs.sock")}

@@ -1,4 +1,4 @@
-// Command taffrail-logs is a node's log process: it reads containers' output pipes and
+// Command taffrail-logger is a node's log process: it reads containers' output pipes and
 // writes their log files. The node agent starts it; it outlives the agent.
 package main
 
@@ -14,7 +14,7 @@ import (
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: taffrail-logs SOCKET")
+		fmt.Fprintln(os.Stderr, "usage: taffrail-logger SOCKET")
 		os.Exit(2)
 	}
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE)
