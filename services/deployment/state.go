@@ -36,7 +36,7 @@ func newState() *state {
 		orphans:     selection.NewJoin(),
 		living:      map[types.UID]map[string]struct{}{},
 		ofPod:       map[types.NamespacedName]types.UID{},
-		log:         record.NewLog(Name),
+		log:         record.NewLog(Name).As("deployment-controller"),
 	}
 }
 

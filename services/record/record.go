@@ -27,6 +27,7 @@ const maxMessage = 1024
 
 // Log is the fold of the Events that one service recorded: how often each happened.
 type Log struct {
+	actor      string
 	component  string
 	young, old map[string]count
 }
@@ -37,13 +38,19 @@ type count struct {
 }
 
 // NewLog makes the log of a service, named as its process.Spec.
-func NewLog(component string) *Log {
-	return &Log{component: component, young: map[string]count{}}
+func NewLog(service string) *Log {
+	return &Log{actor: "system:taffrail:" + service, component: service, young: map[string]count{}}
+}
+
+// As has the Events come from a component named so: as Kubernetes names it, for those who filter by it.
+func (l *Log) As(component string) *Log {
+	l.component = component
+	return l
 }
 
 // Apply folds an event of core/v1 Events; others' are ignored.
 func (l *Log) Apply(e *fold.Event) {
-	if e.GetActor().GetUser() != "system:taffrail:"+l.component || e.Gone() {
+	if e.GetActor().GetUser() != l.actor || e.Gone() {
 		return
 	}
 	recorded, err := fold.Decode[corev1.Event, *corev1.Event](e)

@@ -34,7 +34,7 @@ func newState() *state {
 		owned:    map[types.UID]map[string]*corev1.Pod{},
 		orphans:  selection.NewJoin(),
 		siblings: map[types.UID]map[string]*appsv1.ReplicaSet{},
-		log:      record.NewLog(Name),
+		log:      record.NewLog(Name).As("replicaset-controller"),
 	}
 }
 
