@@ -185,10 +185,19 @@ func (h *host) removeBridge() error {
 	errs := []error{err}
 	for _, link := range links {
 		if link.Type() == "veth" && link.Attrs().MasterIndex == bridge.Attrs().Index {
-			errs = append(errs, h.link.LinkDel(link))
+			errs = append(errs, gone(h.link.LinkDel(link)))
 		}
 	}
-	return errors.Join(append(errs, h.link.LinkDel(bridge))...)
+	return errors.Join(append(errs, gone(h.link.LinkDel(bridge)))...)
+}
+
+// gone forgives the removal of a link that went by itself, as a veth does with a
+// namespace of its other end.
+func gone(err error) error {
+	if errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	return err
 }
 
 // hardwareAddr is a locally administered address made of an IPv4 address, so that a
