@@ -100,7 +100,7 @@ func (l *ledger) len() int {
 // write creates config maps until the server is gone, and notes each acknowledged
 // one.
 func write(ctx context.Context, i *instance.Instance, acked *ledger, prefix string) {
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: i.TLS, ForceAttemptHTTP2: true}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: i.TLS.Clone(), ForceAttemptHTTP2: true}}
 	defer client.CloseIdleConnections()
 	for n := 0; ctx.Err() == nil; n++ {
 		name := fmt.Sprintf("%s-%d", prefix, n)
