@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -63,6 +64,7 @@ const readyLine = "ready"
 // readyFile is where progress is reported to, beside standard error.
 func readyFile(fd int) *os.File {
 	if fd > 2 {
+		syscall.CloseOnExec(fd) // what outlives this process must not hold it open
 		return os.NewFile(uintptr(fd), "ready")
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
