@@ -38,6 +38,9 @@ func TearDown(ctx context.Context, l Leftovers) error {
 	if l.CgroupRoot == "" {
 		l.CgroupRoot = "/kubepods"
 	}
+	if l.Socket == "" {
+		l.Socket = filepath.Join(l.StateDir, "containerd.sock")
+	}
 	err := errors.Join(l.endContainers(ctx), l.endLogs(ctx), l.unmount())
 	return errors.Join(err, cgroup.New("/sys/fs/cgroup").Remove(l.CgroupRoot), os.RemoveAll(l.StateDir))
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -20,11 +21,15 @@ import (
 type Client struct {
 	// Program is the log process's binary; Socket is where it listens.
 	Program, Socket string
+
+	starting sync.Mutex // one start at a time; held over it
 }
 
 // Ensure starts the log process unless it listens already. It lives in its own
 // session and outlives the caller.
 func (c *Client) Ensure(ctx context.Context) error {
+	c.starting.Lock()
+	defer c.starting.Unlock()
 	if conn, err := net.Dial("unix", c.Socket); err == nil {
 		conn.Close()
 		return nil
@@ -48,6 +53,10 @@ func (c *Client) Ensure(ctx context.Context) error {
 	stop()
 	go func() { _ = cmd.Wait() }()
 	if string(b) != readyLine {
+		// Another may have started it at the same time.
+		if conn, err := net.Dial("unix", c.Socket); err == nil {
+			return conn.Close()
+		}
 		return fmt.Errorf("the log process %s did not start: %s", c.Program, b)
 	}
 	return nil

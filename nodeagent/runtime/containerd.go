@@ -214,7 +214,7 @@ func (r *Containerd) Create(ctx context.Context, c Container) (err error) {
 	}
 	mounts, err := r.cfg.Client.SnapshotService(snapshotter).Prepare(ctx, c.ID, c.Image.Snapshot,
 		snapshots.WithLabels(map[string]string{gcRoot: c.Pod.CreationTimestamp.UTC().Format("2006-01-02T15:04:05Z")}))
-	if err != nil && !errdefs.IsAlreadyExists(err) {
+	if err != nil {
 		return kinded("prepare the container's files", err)
 	}
 	defer func() {
@@ -222,9 +222,6 @@ func (r *Containerd) Create(ctx context.Context, c Container) (err error) {
 			_ = r.remove(context.WithoutCancel(ctx), c.ID)
 		}
 	}()
-	if mounts == nil {
-		return errs.F("create container", errs.AlreadyExists, "container %s exists", c.ID)
-	}
 	if err := r.record(ctx, c, spec, snapshotter); err != nil {
 		return kinded("record the container", err)
 	}

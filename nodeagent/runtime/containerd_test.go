@@ -3,11 +3,12 @@ package runtime_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,7 +20,10 @@ import (
 	"taffrail.dev/nodeagent/runtime/cgroup"
 )
 
-var host *nodetest.Host
+var (
+	host *nodetest.Host
+	rt   *runtime.Containerd
+)
 
 func TestMain(m *testing.M) {
 	ctx := context.Background()
@@ -29,6 +33,7 @@ func TestMain(m *testing.M) {
 	}
 	code := 1
 	if err == nil {
+		rt = newRuntime()
 		code = m.Run()
 	} else {
 		fmt.Fprintln(os.Stderr, err)
@@ -49,69 +54,53 @@ func newRuntime() *runtime.Containerd {
 	})
 }
 
-func TestContainerdRunsProcesses(t *testing.T) {
+func TestOutputIsLogged(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	r := newRuntime()
+	r := rt
 	img, err := image.NewStore(host.Client).Get(ctx, "busybox:1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "default", UID: types.UID("uid-1")}}
-	at := time.Now()
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "default", UID: types.UID("logged")}}
 	s, err := r.CreateSandbox(ctx, pod)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log("sandbox", time.Since(at))
-	exits := make(chan runtime.Exit, 10)
-	ready := make(chan struct{})
-	ectx, cancel := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { done <- r.Events(ectx, func() { close(ready) }, func(e runtime.Exit) { exits <- e }) }()
+	exits, ready, done := make(chan runtime.Exit, 10), make(chan struct{}), make(chan error, 1)
+	watching, cancel := context.WithCancel(ctx)
+	go func() { done <- r.Events(watching, func() { close(ready) }, func(e runtime.Exit) { exits <- e }) }()
 	<-ready
-	for i := range 5 {
-		log := filepath.Join(host.Dir, fmt.Sprintf("log/%d.log", i))
-		c := runtime.Container{ID: fmt.Sprintf("c%d", i), Pod: pod, Spec: &corev1.Container{Name: "c"}, Image: img, Sandbox: s,
-			Command: []string{"sh", "-c", "echo hello; sleep 0.2; exit 3"}, Hostname: "p", CgroupParent: "/kubepods-test/poduid-1", LogPath: log}
-		at = time.Now()
-		if err := r.Create(ctx, c); err != nil {
-			t.Fatal(err)
-		}
-		created := time.Since(at)
-		if err := r.Start(ctx, c.ID); err != nil {
-			t.Fatal(err)
-		}
-		t.Log("create", created, "start", time.Since(at)-created)
-		if i == 0 {
-			var out bytes.Buffer
-			code, err := r.Exec(ctx, c.ID, runtime.Exec{Command: []string{"sh", "-c", "id; exit 4"}, Streams: runtime.Streams{Stdout: &out}})
-			t.Log(code, err, out.String())
-		}
-		e := <-exits
-		if e.Code != 3 || e.ID != c.ID {
-			t.Fatalf("exit %+v", e)
+	log := filepath.Join(host.Dir, "log", "logged.log")
+	c := runtime.Container{ID: "logged-a-0", Pod: pod, Spec: &corev1.Container{Name: "c"}, Image: img, Sandbox: s, Hostname: "p",
+		Command: []string{"sh", "-c", "echo out; echo err >&2; sleep 1; printf unfinished"}, CgroupParent: "/kubepods-test/podlogged", LogPath: log}
+	if err := errors.Join(r.Create(ctx, c), r.Start(ctx, c.ID)); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	code, err := r.Exec(ctx, c.ID, runtime.Exec{Command: []string{"sh", "-c", "id; cat; exit 4"}, Streams: runtime.Streams{Stdin: strings.NewReader("input"), Stdout: &out}})
+	if code != 4 || err != nil || !strings.Contains(out.String(), "uid=0(root)") || !strings.HasSuffix(out.String(), "input") {
+		t.Errorf("exec: %d, %v, %q", code, err, out.String())
+	}
+	for e := range exits {
+		if e.ID == c.ID {
+			break
 		}
 	}
 	cancel()
-	if err := <-done; err != nil {
+	if err := <-done; err != nil { // what it wrote is written once its end has been dealt with
 		t.Fatal(err)
 	}
-	b, _ := os.ReadFile(filepath.Join(host.Dir, "log/0.log"))
-	t.Logf("%s", b)
-	infos, err := r.List(ctx)
-	if err != nil || len(infos) != 5 {
-		t.Fatal(infos, err)
-	}
-	for _, i := range infos {
-		if i.Exit.Code != 3 {
-			t.Errorf("%+v", i)
-		}
-		if err := r.Remove(ctx, i.ID); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := r.RemoveSandbox(ctx, "uid-1"); err != nil {
+	b, err := os.ReadFile(log)
+	if err != nil {
 		t.Fatal(err)
+	}
+	for _, want := range []string{"Z stdout F out\n", "Z stderr F err\n", "Z stdout F unfinished\n"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("no %q in %q", want, b)
+		}
+	}
+	if err := errors.Join(r.Remove(ctx, c.ID), r.RemoveSandbox(ctx, "logged")); err != nil {
+		t.Error(err)
 	}
 }

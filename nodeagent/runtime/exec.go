@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,10 @@ func (r *Containerd) Exec(ctx context.Context, id string, e Exec) (int, error) {
 		return -1, err
 	}
 	execID := fmt.Sprintf("exec-%x-%d", execs.start, execs.n.Add(1))
+	if e.Stdin != nil {
+		// The shim holds the pipe open until it is told that no more comes.
+		e.Stdin = &ending{Reader: e.Stdin, end: func() { r.closeStdin(context.WithoutCancel(ctx), id, execID) }}
+	}
 	out := streams(e)
 	pipes, err := cio.NewCreator(out, cio.WithFIFODir(filepath.Join(r.cfg.State, "io")))(execID)
 	if err != nil {
@@ -68,6 +73,26 @@ func (r *Containerd) Exec(ctx context.Context, id string, e Exec) (int, error) {
 		return -1, ctx.Err()
 	}
 	return int(w.ExitStatus), nil
+}
+
+// ending calls end once its reader has.
+type ending struct {
+	io.Reader
+	once sync.Once
+	end  func()
+}
+
+func (r *ending) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	if err != nil {
+		r.once.Do(r.end)
+	}
+	return n, err
+}
+
+// closeStdin fails only for a process that has ended.
+func (r *Containerd) closeStdin(ctx context.Context, id, execID string) {
+	_, _ = r.cfg.Client.TaskService().CloseIO(ctx, &tasks.CloseIORequest{ContainerID: id, ExecID: execID, Stdin: true})
 }
 
 // awaitOutput waits for what the command wrote; a process that it left behind may
@@ -147,6 +172,9 @@ func (r *Containerd) Attach(ctx context.Context, id string, s Streams) error {
 		go func() {
 			_, _ = io.Copy(in, s.Stdin)
 			in.Close()
+			if rec, err := r.cfg.Client.ContainerService().Get(ctx, id); err == nil && rec.Labels[labelOnce] != "" {
+				r.closeStdin(ctx, id, "")
+			}
 		}()
 	}
 	return r.cfg.Logs.Attach(ctx, id, s.Stdout, s.Stderr)

@@ -38,14 +38,19 @@ const (
 	labelCgroup    = "taffrail.dev/cgroup"
 	labelStarted   = "taffrail.dev/started"
 	labelExit      = "taffrail.dev/exit"
+	labelOnce      = "taffrail.dev/stdin-once"
 )
 
 func labelsOf(c Container) map[string]string {
-	return map[string]string{
+	labels := map[string]string{
 		labelUID: string(c.Pod.UID), labelNamespace: c.Pod.Namespace, labelPod: c.Pod.Name, labelName: c.Spec.Name,
 		labelAttempt: strconv.Itoa(int(c.Attempt)), labelImageID: c.Image.ID, labelImage: c.Image.Name,
 		labelLog: c.LogPath, labelCgroup: c.CgroupParent + "/" + c.ID,
 	}
+	if c.Spec.StdinOnce {
+		labels[labelOnce] = "true"
+	}
+	return labels
 }
 
 // List implements Runtime.
@@ -195,6 +200,10 @@ func (r *Containerd) finish(ctx context.Context, e Exit) Exit {
 	if !e.OOM {
 		e.OOM = r.cfg.Cgroups.OOMKills(r.group(e.ID)) > 0
 	}
+	t, err := r.cfg.Client.TaskService().Get(ctx, &tasks.GetRequest{ContainerID: e.ID})
+	if err == nil && t.Process.Status != tasktypes.Status_STOPPED {
+		return e // the id is another container's by now
+	}
 	b, err := json.Marshal(e)
 	if err != nil {
 		return e
@@ -210,9 +219,19 @@ func (r *Containerd) finish(ctx context.Context, e Exit) Exit {
 }
 
 func (r *Containerd) deleteTask(ctx context.Context, id string) error {
-	_, err := r.cfg.Client.TaskService().Delete(ctx, &tasks.DeleteTaskRequest{ContainerID: id})
-	if err = errgrpc.ToNative(err); err != nil && !errdefs.IsNotFound(err) {
-		return err
+	for wait := 5 * time.Millisecond; ; wait *= 2 {
+		_, err := r.cfg.Client.TaskService().Delete(ctx, &tasks.DeleteTaskRequest{ContainerID: id})
+		if err = errgrpc.ToNative(err); err == nil || errdefs.IsNotFound(err) {
+			break
+		}
+		if !shimGone(err) || wait > time.Second {
+			return err
+		}
+		select { // containerd is about to notice that the shim went
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
 	}
 	if err := r.cfg.Logs.Forget(ctx, id); err != nil {
 		return err

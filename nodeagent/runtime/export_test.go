@@ -1,0 +1,4 @@
+package runtime
+
+// PauseRoot is for the test of the pause program.
+var PauseRoot = pauseRoot
