@@ -3,149 +3,146 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
-
 	"taffrail.dev/tests/instance"
 )
 
-// kills is how often the control plane is killed, over all runs of the test.
-const kills = 200
-
-func binary(t *testing.T) string {
-	t.Helper()
-	folder := os.Getenv("TAFFRAIL_BIN")
-	if folder == "" {
-		folder = "../../bin"
-	}
-	path, err := filepath.Abs(filepath.Join(folder, "taffrail"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
+const (
+	// kills is how often a control plane is killed under load, over all lines of the test.
+	kills = 200
+	// bootKills is how often one is killed while it starts.
+	bootKills = 20
+	lines     = 2
+	writers   = 8
+)
 
 // Killed at a random moment under load, a control plane has every acknowledged
-// write when it is back, with the content of the last acknowledged one or a later one.
+// write when it is back, and none that no one asked for.
 func TestKilledControlPlaneKeepsEveryAcknowledgedWrite(t *testing.T) {
 	t.Parallel()
-	const lines = 2
 	for line := range lines {
 		t.Run(fmt.Sprint(line), func(t *testing.T) {
 			t.Parallel()
-			seed := rand.Uint64()
-			t.Logf("seed %d", seed)
-			killing(t, rand.New(rand.NewPCG(seed, uint64(line))), kills/lines)
+			random := seeded(t)
+			killing(t, random, kills/lines)
 		})
 	}
 }
 
+// seeded tells the seed, so that a failure's moments can be had again.
+func seeded(t *testing.T) *rand.Rand {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
 func killing(t *testing.T, random *rand.Rand, rounds int) {
-	ctx, data, bin := t.Context(), filepath.Join(t.TempDir(), "data"), binary(t)
-	acked := &ledger{names: map[string]bool{}}
+	setup, known := instance.Setup{Binary: binary(t), Data: dataDir(t)}, newLedger()
+	slowest := time.Duration(0)
 	for round := range rounds {
-		i, err := instance.Start(ctx, bin, data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		check(t, i, acked)
-		var writers sync.WaitGroup
-		load, stop := context.WithCancel(ctx)
-		for w := range 8 {
-			writers.Go(func() { write(load, i, acked, fmt.Sprintf("r%d-w%d", round, w)) })
-		}
-		select {
-		case <-time.After(time.Duration(random.IntN(150)) * time.Millisecond):
-		case <-ctx.Done():
-		}
-		i.Kill()
-		stop()
-		writers.Wait()
+		i := start(t, setup)
+		slowest = max(slowest, i.Ready)
+		known.check(t, clientOf(t, i))
+		load(t, i, known, fmt.Sprintf("r%d", round), time.Duration(random.IntN(120))*time.Millisecond)
 		if t.Failed() {
 			t.Fatalf("after kill %d\n%s", round, i.Output())
 		}
 	}
-	t.Logf("%d kills, %d writes acknowledged, none lost", rounds, acked.len())
+	t.Logf("%d kills, %d writes acknowledged, none lost; the slowest start took %v", rounds, known.acknowledged(), slowest)
 }
 
-// ledger is what was acknowledged.
-type ledger struct {
-	mu    sync.Mutex
-	names map[string]bool
-}
-
-func (l *ledger) add(name string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.names[name] = true
-}
-
-func (l *ledger) len() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.names)
-}
-
-// write creates config maps until the server is gone, and notes each acknowledged
-// one.
-func write(ctx context.Context, i *instance.Instance, acked *ledger, prefix string) {
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: i.TLS.Clone(), ForceAttemptHTTP2: true}}
-	defer client.CloseIdleConnections()
-	for n := 0; ctx.Err() == nil; n++ {
-		name := fmt.Sprintf("%s-%d", prefix, n)
-		body := fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":%q},"data":{"content":%q}}`, name, strings.Repeat(name, 20))
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, i.URL+"/api/v1/namespaces/default/configmaps", strings.NewReader(body))
-		if err != nil {
-			return
-		}
-		request.Header.Set("Content-Type", "application/json")
-		response, err := client.Do(request)
-		if err != nil {
-			return
-		}
-		io.Copy(io.Discard, response.Body)
-		response.Body.Close()
-		if response.StatusCode == http.StatusCreated {
-			acked.add(name)
-		}
-	}
-}
-
-// check wants every acknowledged write to be there, whole.
-func check(t *testing.T, i *instance.Instance, acked *ledger) {
+// load writes, and kills the control plane so long after the first acknowledgement.
+func load(t *testing.T, i *instance.Instance, known *ledger, prefix string, alive time.Duration) {
 	t.Helper()
-	config, err := clientcmd.BuildConfigFromFlags(i.URL, i.Kubeconfig)
-	if err != nil {
-		t.Fatal(err)
+	client := httpClient(i)
+	defer client.CloseIdleConnections()
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	first := make(chan struct{})
+	told := sync.OnceFunc(func() { close(first) })
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			if err := write(ctx, client, i.URL, known, fmt.Sprintf("%s-w%d", prefix, w), told); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		t.Fatal(err)
+	select {
+	case <-first:
+	case <-ctx.Done():
+		t.Error("nothing was acknowledged in 30 seconds")
 	}
-	list, err := client.CoreV1().ConfigMaps("default").List(t.Context(), metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
+	select {
+	case <-time.After(alive):
+	case <-ctx.Done():
 	}
-	found := make(map[string]string, len(list.Items))
-	for _, cm := range list.Items {
-		found[cm.Name] = cm.Data["content"]
+	i.Kill()
+	group.Wait()
+}
+
+// write creates, replaces and deletes config maps until the server is gone; an error is a refusal.
+func write(ctx context.Context, client *http.Client, url string, known *ledger, prefix string, acknowledged func()) error {
+	url += "/api/v1/namespaces/default/configmaps"
+	for n := 0; ; n++ {
+		name := fmt.Sprintf("%s-%d", prefix, n)
+		steps := []step{{http.MethodPost, url, strings.Repeat(name, 20), http.StatusCreated}, {http.MethodPut, url + "/" + name, strings.Repeat(name, 3), http.StatusOK}}
+		if n%2 == 1 {
+			steps = append(steps, step{http.MethodDelete, url + "/" + name, "", http.StatusOK})
+		}
+		for _, s := range steps {
+			known.ask(name, s.content)
+			body := ""
+			if s.content != "" {
+				body = configMap(name, s.content)
+			}
+			code, text, err := send(ctx, client, s.method, s.url, "application/json", body)
+			if err != nil { // the server is gone
+				return nil
+			}
+			if code != s.code {
+				return fmt.Errorf("%s %s: %d %s", s.method, name, code, text)
+			}
+			known.ack(name)
+			acknowledged()
+		}
 	}
-	acked.mu.Lock()
-	defer acked.mu.Unlock()
-	for name := range acked.names {
-		if found[name] != strings.Repeat(name, 20) {
-			t.Errorf("%s was acknowledged and is %q", name, found[name])
+}
+
+// step is one write of an object and the code that acknowledges it.
+type step struct {
+	method, url, content string
+	code                 int
+}
+
+// Killed while it starts, the first time or a later one, a control plane starts the next time.
+func TestKilledWhileStarting(t *testing.T) {
+	t.Parallel()
+	random := seeded(t)
+	setup := instance.Setup{Binary: binary(t)}
+	for kill := range bootKills {
+		if kill%10 == 0 { // the first start makes more than the others
+			setup.Data = dataDir(t)
+		}
+		i, err := setup.Launch(context.WithoutCancel(t.Context()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-time.After(time.Duration(random.IntN(600)) * time.Millisecond):
+		case <-t.Context().Done():
+		}
+		i.Kill()
+		if kill%10 == 9 {
+			i := start(t, setup)
+			newLedger().check(t, clientOf(t, i))
+			i.Kill()
 		}
 	}
 }

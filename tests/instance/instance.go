@@ -35,27 +35,60 @@ type Instance struct {
 
 	command *exec.Cmd
 	output  bytes.Buffer
+	ended   chan struct{}
+	err     error // the process's; after ended
+}
+
+// Setup says how a control plane is run.
+type Setup struct {
+	Binary, Data string
+	// Through is a program and its arguments that runs the binary in its own place
+	// (nsenter); none to run it as it is.
+	Through []string
+	// Root is where this process sees the root of the control plane's file system; "" if they share it.
+	Root string
 }
 
 // Start runs `taffrail up --no-node` on a data dir and waits until it is ready.
 func Start(ctx context.Context, binary, data string) (*Instance, error) {
-	port, err := freePort()
+	return Setup{Binary: binary, Data: data}.Start(ctx)
+}
+
+// Start runs the control plane and waits until it is ready.
+func (s Setup) Start(ctx context.Context) (*Instance, error) {
+	begun := time.Now()
+	i, err := s.Launch(ctx)
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{Kubeconfig: filepath.Join(data, "kubeconfig"), command: exec.CommandContext(ctx, binary, "up", "--no-node", "--data-dir", data, "--https-port", strconv.Itoa(port))}
-	i.command.Stdout, i.command.Stderr = &i.output, &i.output
-	i.command.Cancel = func() error { return i.command.Process.Signal(syscall.SIGTERM) }
-	begun := time.Now()
-	if err := i.command.Start(); err != nil {
-		return nil, err
-	}
-	i.URL = fmt.Sprintf("https://127.0.0.1:%d", port)
 	if err := i.await(ctx); err != nil {
 		i.Kill()
 		return nil, fmt.Errorf("%w\n%s", err, i.Output())
 	}
 	i.Ready = time.Since(begun)
+	return i, nil
+}
+
+// Launch runs the control plane and does not wait.
+func (s Setup) Launch(ctx context.Context) (*Instance, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	args := append(append([]string(nil), s.Through...), s.Binary, "up", "--no-node", "--data-dir", s.Data, "--https-port", strconv.Itoa(port))
+	i := &Instance{
+		URL: fmt.Sprintf("https://127.0.0.1:%d", port), Kubeconfig: filepath.Join(s.Root, s.Data, "kubeconfig"),
+		command: exec.CommandContext(ctx, args[0], args[1:]...), ended: make(chan struct{}),
+	}
+	i.command.Stdout, i.command.Stderr = &i.output, &i.output
+	i.command.Cancel = func() error { return i.command.Process.Signal(syscall.SIGTERM) }
+	if err := i.command.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		i.err = i.command.Wait()
+		close(i.ended)
+	}()
 	return i, nil
 }
 
@@ -69,6 +102,8 @@ func (i *Instance) await(ctx context.Context) error {
 		select {
 		case <-limit.Done():
 			return fmt.Errorf("not ready: %w (last: %v)", limit.Err(), last)
+		case <-i.ended:
+			return fmt.Errorf("ended before it was ready: %w", i.err)
 		case <-tick.C:
 		}
 		if last = i.probe(); last == nil {
@@ -130,13 +165,19 @@ func (i *Instance) Stop() error {
 	if err := i.command.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	return i.command.Wait()
+	return i.Wait()
+}
+
+// Wait waits for the process's end; its error is that of [exec.Cmd.Wait].
+func (i *Instance) Wait() error {
+	<-i.ended
+	return i.err
 }
 
 // Kill ends the process as a power switch would.
 func (i *Instance) Kill() {
-	i.command.Process.Kill()
-	i.command.Wait() // killed: its error says so
+	_ = i.command.Process.Kill() // it may have ended by itself
+	<-i.ended
 }
 
 // Output is what the process has logged; call it once the process has ended.
