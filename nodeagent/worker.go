@@ -19,6 +19,9 @@ import (
 	eventv1 "taffrail.dev/proto/gen/event/v1"
 )
 
+// soonest is how long a failed renewal of a token waits at least.
+const soonest = 5 * time.Second
+
 // cause is the assignment that something answers.
 type cause struct{ sequence, correlation uint64 }
 
@@ -145,7 +148,9 @@ func (w *worker) take(m message) {
 		w.state.Retry()
 		w.refresh = now // files made of objects follow them
 	case m.updated:
-		w.refresh = w.a.volumes.Renewal(string(w.uid))
+		if w.refresh = w.a.volumes.Renewal(string(w.uid)); !w.refresh.IsZero() && w.refresh.Before(now.Add(soonest)) {
+			w.refresh = now.Add(soonest)
+		}
 	case m.exit != nil:
 		w.exit(*m.exit, now)
 	case m.action != nil:

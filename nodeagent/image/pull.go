@@ -51,8 +51,9 @@ func (p *Puller) Pull(ctx context.Context, name string, keys Keychain) (runtime.
 	p.mu.Unlock()
 	select {
 	case <-f.done:
-		f.image.Name = name
-		return f.image, f.err
+		img := f.image
+		img.Name = name
+		return img, f.err
 	case <-ctx.Done():
 		return runtime.Image{}, ctx.Err()
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -117,28 +116,6 @@ func (s *Store) resolve(ctx context.Context, rec images.Image) (runtime.Image, e
 		return runtime.Image{}, fmt.Errorf("configuration of image %s: %w", rec.Name, err)
 	}
 	return runtime.Image{Snapshot: identity.ChainID(config.RootFS.DiffIDs).String(), Config: config.Config}, nil
-}
-
-// Import reads an OCI or Docker archive (a tar, compressed or not) and returns the names of the
-// images in it, which are then unpacked and ready to run.
-func (s *Store) Import(ctx context.Context, r io.Reader) ([]string, error) {
-	ctx, done, err := s.client.WithLease(scoped(ctx))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = done(context.WithoutCancel(ctx)) }()
-	imported, err := s.client.Import(ctx, r, client.WithSkipMissing())
-	if err != nil {
-		return nil, fmt.Errorf("import: %w", err)
-	}
-	var names []string
-	for _, rec := range imported {
-		if _, err := s.resolve(ctx, rec); err != nil {
-			return names, err
-		}
-		names = append(names, rec.Name)
-	}
-	return names, nil
 }
 
 // Info is an image of the node.

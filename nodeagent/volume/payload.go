@@ -156,28 +156,31 @@ func (w *writer) token(ctx context.Context, src *corev1.ServiceAccountTokenProje
 		status, err := w.v.cfg.Tokens.Token(ctx, w.p.Namespace, account, spec)
 		if err != nil {
 			if ok && now.Before(h.status.ExpirationTimestamp.Time) {
-				status = h.status // still good; the next turn asks again
-			} else {
-				return fmt.Errorf("failed to fetch token: %w", err)
+				return w.addToken(src, h.status.Token, mode, key, held{h.status, now.Add(retryToken)})
 			}
+			return fmt.Errorf("failed to fetch token: %w", err)
 		}
-		left := status.ExpirationTimestamp.Sub(now)
-		h = held{status: status, renewal: now.Add(min(left*4/5, 24*time.Hour))}
-		if left < 10*time.Second {
-			h.renewal = now.Add(10 * time.Second)
-		}
-		w.v.mu.Lock()
-		w.v.tokens[key] = h
-		w.v.mu.Unlock()
+		h = held{status: status, renewal: now.Add(max(min(status.ExpirationTimestamp.Sub(now)*4/5, 24*time.Hour), retryToken))}
 	}
-	if w.owner() == nil {
-		return w.add(src.Path, []byte(h.status.Token), mode)
+	return w.addToken(src, h.status.Token, mode, key, h)
+}
+
+// retryToken is how soon a token is asked for again.
+const retryToken = 10 * time.Second
+
+func (w *writer) addToken(src *corev1.ServiceAccountTokenProjection, token string, mode fs.FileMode, key string, h held) error {
+	w.v.mu.Lock()
+	w.v.tokens[key] = h
+	w.v.mu.Unlock()
+	owner := w.owner()
+	if owner != nil {
+		mode = 0o600
 	}
-	if err := w.add(src.Path, []byte(h.status.Token), 0o600); err != nil {
+	if err := w.add(src.Path, []byte(token), mode); err != nil {
 		return err
 	}
 	f := w.files[filepath.Clean(src.Path)]
-	f.uid = w.owner()
+	f.uid = owner
 	w.files[filepath.Clean(src.Path)] = f
 	return nil
 }
