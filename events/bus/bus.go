@@ -52,7 +52,7 @@ func Open(ctx context.Context, c Config) (*Bus, error) {
 }
 
 func (b *Bus) setUp(ctx context.Context) error {
-	nc, err := b.dial(Operator())
+	nc, err := b.dial(Gateway())
 	if err != nil {
 		return err
 	}

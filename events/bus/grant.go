@@ -1,10 +1,13 @@
 package bus
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
@@ -49,9 +52,6 @@ func readGrants(dir string) ([]*server.NkeyUser, error) {
 // again gets another key, and the old one ends.
 func (b *Bus) Grant(role Role) (seed []byte, err error) {
 	const op = "grant role"
-	if b.embedded == nil {
-		return nil, errs.F(op, errs.Invalid, "the bus is remote: its server has its own users")
-	}
 	key, err := nkeys.CreateUser()
 	if err != nil {
 		return nil, errs.E(op, errs.Internal, err)
@@ -59,11 +59,25 @@ func (b *Bus) Grant(role Role) (seed []byte, err error) {
 	if seed, err = key.Seed(); err != nil {
 		return nil, errs.E(op, errs.Internal, err)
 	}
+	return seed, b.GrantTo(role, seed)
+}
+
+// GrantTo lets the holder of a seed, as Grant returned it, go on in a role, with the
+// permissions that it has now.
+func (b *Bus) GrantTo(role Role, seed []byte) error {
+	const op = "grant role"
+	if b.embedded == nil {
+		return errs.F(op, errs.Invalid, "the bus is remote: its server has its own users")
+	}
+	key, err := nkeys.FromSeed(bytes.TrimSpace(seed))
+	if err != nil {
+		return errs.E(op, errs.Invalid, err)
+	}
 	public, err := key.PublicKey()
 	if err != nil {
-		return nil, errs.E(op, errs.Internal, err)
+		return errs.E(op, errs.Internal, err)
 	}
-	return seed, b.embedded.grant(grant{role, public})
+	return b.embedded.grant(grant{role, public})
 }
 
 func (e *embedded) grant(g grant) error {
@@ -75,6 +89,9 @@ func (e *embedded) grant(g grant) error {
 		return err
 	}
 	users := e.users[:0:0]
+	if slices.ContainsFunc(grants, func(old grant) bool { return reflect.DeepEqual(old, g) }) {
+		return nil
+	}
 	kept, ended := grants[:0:0], map[string]bool{}
 	for _, old := range grants {
 		if old.Role.Name() == g.Role.Name() {

@@ -40,27 +40,43 @@ type Config struct {
 // Service is one of them.
 type Service struct {
 	Spec process.Spec
-	// Assigns is set for the one that writes assignments.
-	Assigns bool
-	Run     func(ctx context.Context, d process.Deps) error
+	// Does says in a few words what it is for.
+	Does string
+	// Controller is set for those that only turn events into commands.
+	Controller bool
+	// Assigns is set for the one that writes assignments, Vouches for the one that hands out the cluster's
+	// authority, Listens for the one that answers requests of others than the gateway.
+	Assigns, Vouches, Listens bool
+	Run                       func(ctx context.Context, d process.Deps) error
 }
 
 // All are the services. Their constructors do nothing.
 func All(c Config) []Service {
 	return []Service{
-		{Spec: scheduler.New(nil).Spec, Run: func(ctx context.Context, d process.Deps) error { return scheduler.New(d.Metrics).Run(ctx, d) }},
-		controller(deployment.New()),
-		controller(replicaset.New()),
-		controller(endpoints.New()),
-		controller(namespace.New(c.Resources)),
-		controller(garbage.New(c.Resources)),
-		controller(serviceaccount.New(string(c.Authority))),
-		controller(nodelife.New(nodelife.Config{Pods: c.Pods})),
-		{Spec: dispatcher.Spec(), Assigns: true, Run: func(ctx context.Context, d process.Deps) error {
+		{Spec: scheduler.New(nil).Spec, Does: "binds pods to nodes", Run: func(ctx context.Context, d process.Deps) error {
+			return scheduler.New(d.Metrics).Run(ctx, d)
+		}},
+		controller("rolls deployments out", deployment.New()),
+		controller("keeps as many pods as replica sets say", replicaset.New()),
+		controller("tells which pods are behind a service", endpoints.New()),
+		controller("empties namespaces that end", namespace.New(c.Resources)),
+		controller("deletes what lost its owner", garbage.New(c.Resources)),
+		vouching(controller("gives every namespace its service account", serviceaccount.New(string(c.Authority)))),
+		controller("watches nodes' heartbeats, evicts, gives out address ranges", nodelife.New(nodelife.Config{Pods: c.Pods})),
+		{Spec: dispatcher.Spec(), Does: "tells nodes what they have to know", Assigns: true, Run: func(ctx context.Context, d process.Deps) error {
 			return dispatcher.New(d, c.Assign, uuid.NewString).Run(ctx)
 		}},
-		{Spec: dns.Spec(), Run: func(ctx context.Context, d process.Deps) error { return dns.New(c.DNS).Run(ctx, d) }},
+		{Spec: dns.Spec(), Does: "answers the names of services and pods", Listens: true, Run: func(ctx context.Context, d process.Deps) error {
+			return dns.New(c.DNS).Run(ctx, d)
+		}},
 	}
 }
 
-func controller(c *process.Controller) Service { return Service{Spec: c.Spec, Run: c.Run} }
+func controller(does string, c *process.Controller) Service {
+	return Service{Spec: c.Spec, Does: does, Controller: true, Run: c.Run}
+}
+
+func vouching(s Service) Service {
+	s.Vouches = true
+	return s
+}

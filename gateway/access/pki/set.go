@@ -64,7 +64,7 @@ func ensureSet(dir string, o *Options) (*Set, error) {
 		wanted
 	}{
 		{&s.Serving, wanted{file: "gateway.pem", name: "kubernetes", hosts: hosts, ips: ips, usage: x509.ExtKeyUsageServerAuth}},
-		{&s.KubeletClient, wanted{file: "kubelet-client.pem", name: "system:taffrail:gateway", groups: []string{"system:masters"}, usage: x509.ExtKeyUsageClientAuth}},
+		{&s.KubeletClient, wanted{file: "kubelet-client.pem", name: GatewayName, groups: []string{"system:masters"}, usage: x509.ExtKeyUsageClientAuth}},
 		{&s.Admin, wanted{file: "admin.pem", name: "kubernetes-admin", groups: []string{"system:masters"}, usage: x509.ExtKeyUsageClientAuth}},
 	} {
 		each.file = filepath.Join(dir, each.file)
@@ -81,8 +81,36 @@ func ensureSet(dir string, o *Options) (*Set, error) {
 	return s, err
 }
 
+// GatewayName is whom the gateway is known as to the nodes' kubelet API.
+const GatewayName = "system:taffrail:gateway"
+
+// ReadNode reads what a node alone needs of dir, which may hold no more than that: ca.crt and the node's
+// serving certificate.
+func ReadNode(dir, name string) (ca *x509.CertPool, serving *Pair, err error) {
+	const op = "read node's certificates"
+	file := filepath.Join(dir, "ca.crt")
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, nil, errs.E(op, errs.Invalid, err)
+	}
+	ca = x509.NewCertPool()
+	if !ca.AppendCertsFromPEM(content) {
+		return nil, nil, errs.F(op, errs.Invalid, "%s: no certificate in it", file)
+	}
+	file = nodeFile(dir, name) + ".serving.pem"
+	if serving, err = readPair(file); err != nil {
+		return nil, nil, errs.E(op, errs.Invalid, err)
+	}
+	if serving == nil {
+		return nil, nil, errs.F(op, errs.Invalid, "%s: no such file", file)
+	}
+	return ca, serving, nil
+}
+
+func nodeFile(dir, name string) string { return filepath.Join(dir, "nodes", name) }
+
 func (a *authority) ensureNode(dir string, node Node) (n NodePairs, err error) {
-	name, base := "system:node:"+node.Name, filepath.Join(dir, "nodes", node.Name)
+	name, base := "system:node:"+node.Name, nodeFile(dir, node.Name)
 	groups := []string{"system:nodes"}
 	n.Serving, err = a.ensure(wanted{
 		file: base + ".serving.pem", name: name, groups: groups,
