@@ -34,8 +34,11 @@ import (
 
 // do carries one action out. It reads the pod as it was when the action began, and nothing of the machine.
 func (w *worker) do(ctx context.Context, a pod.Action) (pod.Result, *runtime.Sandbox) {
-	p := w.snapshot()
-	t := task{Agent: w.a, pod: p, sandbox: w.currentSandbox()}
+	w.mu.Lock()
+	v := w.view
+	w.mu.Unlock()
+	p := v.pod
+	t := task{Agent: w.a, pod: p, sandbox: v.sandbox, cause: v.cause}
 	switch a.Verb {
 	case pod.Create, pod.Start, pod.Sandbox, pod.Network, pod.Mount:
 		select {
@@ -54,7 +57,7 @@ func (w *worker) do(ctx context.Context, a pod.Action) (pod.Result, *runtime.San
 		s, err := w.a.runtime.CreateSandbox(ctx, p)
 		return failure(err), &s
 	}
-	return t.do(ctx, a, w), nil
+	return t.do(ctx, a), nil
 }
 
 // snapshot is the pod with its status as the worker last showed it.
@@ -64,17 +67,12 @@ func (w *worker) snapshot() *corev1.Pod {
 	return w.view.pod
 }
 
-func (w *worker) currentSandbox() runtime.Sandbox {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.view.sandbox
-}
-
 // task is one action under way.
 type task struct {
 	*Agent
 	pod     *corev1.Pod
 	sandbox runtime.Sandbox
+	cause   cause
 }
 
 func failure(err error) pod.Result {
@@ -93,14 +91,14 @@ func text(err error) string {
 	return err.Error()
 }
 
-func (t task) do(ctx context.Context, a pod.Action, w *worker) pod.Result {
+func (t task) do(ctx context.Context, a pod.Action) pod.Result {
 	switch a.Verb {
 	case pod.Mount:
 		return failure(t.mount(ctx))
 	case pod.Network:
 		return t.connect(ctx)
 	case pod.Pull:
-		return t.pull(ctx, a, w)
+		return t.pull(ctx, a)
 	case pod.Create:
 		return t.create(ctx, a)
 	case pod.Start:
@@ -273,7 +271,7 @@ func (a *Agent) sandboxLeft(p *corev1.Pod) (runtime.Sandbox, bool) {
 }
 
 // pull has the image here, as the container's policy says.
-func (t task) pull(ctx context.Context, a pod.Action, w *worker) pod.Result {
+func (t task) pull(ctx context.Context, a pod.Action) pod.Result {
 	c := t.spec(a.Container)
 	if _, err := image.Normalize(c.Image); err != nil {
 		return pod.Result{Err: fmt.Sprintf("Failed to apply default image tag %q: %s", c.Image, text(err)), Reason: "InvalidImageName"}
@@ -291,7 +289,7 @@ func (t task) pull(ctx context.Context, a pod.Action, w *worker) pod.Result {
 		}
 	}
 	t.events.Tell(report.Event{About: reference(t.pod, a.Container), Type: corev1.EventTypeNormal, Reason: "Pulling",
-		Message: fmt.Sprintf("Pulling image %q", c.Image), At: time.Now(), Sequence: w.cause.sequence, Correlation: w.cause.correlation})
+		Message: fmt.Sprintf("Pulling image %q", c.Image), At: time.Now(), Sequence: t.cause.sequence, Correlation: t.cause.correlation})
 	keys, err := t.keychain()
 	if err != nil {
 		return failure(err)

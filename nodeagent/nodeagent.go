@@ -98,7 +98,6 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := a.follower().Load(func(c assignment.Change) { a.apply(ctx, c) }); err != nil {
 		cancel(err)
 	}
-	a.setHealth(nil)
 	part("assignment", func(ctx context.Context) error {
 		return a.follower().Run(ctx, func(c assignment.Change) { a.apply(ctx, c) }, func() { a.complete(ctx) })
 	})
@@ -279,25 +278,26 @@ func (a *Agent) removeLeft(ctx context.Context, uid types.UID, containers []stri
 func (a *Agent) followContainers(ctx context.Context, adopting chan<- struct{}) error {
 	first := true
 	for wait := 50 * time.Millisecond; ctx.Err() == nil; wait = min(2*wait, 5*time.Second) {
+		session, stop := context.WithCancel(ctx)
 		ready := func() {
+			if err := a.adoptAll(session, first); err != nil {
+				a.cfg.Log.Error("listing containers failed", zap.Error(err))
+				stop()
+				return
+			}
 			wait = 50 * time.Millisecond
-			go func() {
-				if err := a.adoptAll(ctx, first); err != nil {
-					a.cfg.Log.Error("listing containers failed", zap.Error(err))
-					return
-				}
-				if first {
-					first = false
-					close(adopting)
-				}
-				a.setHealth(nil)
-			}()
+			if first {
+				first = false
+				close(adopting)
+			}
+			a.setHealth(nil)
 		}
-		err := a.runtime.Events(ctx, ready, a.ended)
+		err := a.runtime.Events(session, ready, a.ended)
+		stop()
 		if ctx.Err() != nil {
 			return nil
 		}
-		a.setHealth(fmt.Errorf("container runtime is down: %w", err))
+		a.setHealth(fmt.Errorf("container runtime is down: %v", err))
 		a.cfg.Log.Warn("the connection to containerd broke", zap.Error(err))
 		select {
 		case <-ctx.Done():
@@ -339,8 +339,14 @@ func (a *Agent) adoptAll(ctx context.Context, first bool) error {
 }
 
 func (a *Agent) ended(e runtime.Exit) {
+	uid := types.UID(pod.PodOf(e.ID))
 	a.mu.Lock()
-	w := a.workers[types.UID(pod.PodOf(e.ID))]
+	w := a.workers[uid]
+	for i := range a.adopted[uid] { // its pod is not known yet
+		if c := &a.adopted[uid][i]; c.ID == e.ID {
+			c.State, c.Exit = runtime.Exited, e
+		}
+	}
 	a.mu.Unlock()
 	if w != nil {
 		w.send(message{exit: &e})

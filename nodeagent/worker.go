@@ -50,6 +50,7 @@ type worker struct {
 type view struct {
 	pod     *corev1.Pod
 	sandbox runtime.Sandbox
+	cause   cause
 	// ids and previous are the containers by name; ended, by id, is closed when one has ended.
 	ids, previous map[string]string
 	ended         map[string]chan struct{}
@@ -207,7 +208,7 @@ func (w *worker) tell(now time.Time) {
 func (w *worker) show(status corev1.PodStatus) {
 	p := *w.state.Pod
 	p.Status = status
-	v := view{pod: &p, sandbox: w.sandbox, ids: map[string]string{}, previous: map[string]string{}, ended: map[string]chan struct{}{}}
+	v := view{pod: &p, sandbox: w.sandbox, cause: w.cause, ids: map[string]string{}, previous: map[string]string{}, ended: map[string]chan struct{}{}}
 	names := func(list []corev1.ContainerStatus) {
 		for _, c := range list {
 			if id, ok := w.state.ContainerID(c.Name, false); ok {

@@ -3,7 +3,6 @@
 package probe
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -71,14 +71,23 @@ func Hook(ctx context.Context, t Target, h *corev1.LifecycleHandler) error {
 	return nil
 }
 
-// bounded keeps the first bytes that are written to it.
-type bounded struct{ bytes.Buffer }
+// bounded keeps the first bytes that are written to it, by whomever.
+type bounded struct {
+	mu   sync.Mutex // guards text
+	text []byte
+}
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if room := maxOutput - b.Len(); room > 0 {
-		b.Buffer.Write(p[:min(room, len(p))])
-	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text = append(b.text, p[:min(max(maxOutput-len(b.text), 0), len(p))]...)
 	return len(p), nil
+}
+
+func (b *bounded) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return string(b.text)
 }
 
 func command(ctx context.Context, t Target, args []string) error {
