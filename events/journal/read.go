@@ -108,7 +108,9 @@ func (r *reading) consume(ctx context.Context) error {
 	if err := r.create(ctx, name, inbox); err != nil {
 		return err
 	}
-	defer func() { _ = nc.Publish("$JS.API.CONSUMER.DELETE."+r.j.stream+"."+name, nil) }() // it expires anyway
+	if !r.j.options.FilterAtServer { // who may read a part only may not delete consumers: it expires
+		defer func() { _ = nc.Publish("$JS.API.CONSUMER.DELETE."+r.j.stream+"."+name, nil) }()
+	}
 	// A server that was away has lost the consumer, or what it sent meanwhile.
 	reconnected := nc.StatusChanged(nats.CONNECTED)
 	defer nc.RemoveStatusListener(reconnected)

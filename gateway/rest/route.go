@@ -106,13 +106,12 @@ type served struct {
 func newCatalog(kinds []*kind.Kind, owners *ownership.Owners) catalog {
 	c := catalog{}
 	for _, k := range kinds {
-		if k.Internal {
-			continue
-		}
 		s := &served{
 			Kind: k, gvk: k.GroupVersionKind, gr: k.GroupVersionResource().GroupResource(),
-			subs: map[string]*kind.Subresource{}, wire: newWire(k.GroupVersionKind),
-			owners: map[string]*ownership.Manager{"": owners.Manager(k, "")},
+			subs: map[string]*kind.Subresource{}, wire: newWire(k.GroupVersionKind), owners: map[string]*ownership.Manager{},
+		}
+		if !k.Internal {
+			s.owners[""] = owners.Manager(k, "")
 		}
 		for i := range k.Subresources {
 			sub := &k.Subresources[i]

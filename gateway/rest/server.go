@@ -58,7 +58,7 @@ func (s *Server) find(c *Call, t *target) error {
 	if t.version == "" {
 		k = s.resources[subject.Resource{Group: t.group, Name: t.resource}]
 	}
-	if k == nil || k.Namespaced && t.namespace == "" && t.name != "" || !k.Namespaced && t.namespace != "" {
+	if k == nil || k.Internal || k.Namespaced && t.namespace == "" && t.name != "" || !k.Namespaced && t.namespace != "" {
 		return unknownResource()
 	}
 	c.served, c.Kind = k, k.Kind

@@ -29,6 +29,8 @@ type tx struct {
 	// tombstones are the last sequences of subjects whose objects are gone, as
 	// learned from lost races of this call.
 	tombstones map[string]uint64
+	// fault is a companion that cannot be written: nothing is appended then.
+	fault error
 }
 
 var _ kind.Tx = (*tx)(nil)
@@ -52,6 +54,7 @@ func (s *Server) begin(c *Call) *tx {
 func (t *tx) add(verb string, what eventv1.What, r subject.Resource, obj, old kind.Object, expect uint64) {
 	s := t.server.resources[r]
 	if s == nil {
+		t.fault = errs.F("add companion", errs.Internal, "no kind is stored as %s", r)
 		return
 	}
 	t.writes = append(t.writes, write{kind: s.Kind, obj: obj, old: old, expect: expect, what: what, verb: verb, companion: true})
@@ -96,6 +99,9 @@ func (t *tx) entry(r subject.Resource, namespace, name string) *view.Entry {
 
 // append stores the writes at once and returns the sequence of the first. errRace means: decide again.
 func (t *tx) append(ctx context.Context) (uint64, error) {
+	if t.fault != nil {
+		return 0, t.fault
+	}
 	records := make([]journal.Record, len(t.writes))
 	for i := range t.writes {
 		var err error

@@ -2,7 +2,7 @@ package cluster
 
 import (
 	"context"
-	"net/netip"
+	"slices"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -31,22 +31,20 @@ func (i *instance) startServices(ctx context.Context, group *errgroup.Group) (*f
 	if err != nil {
 		return nil, err
 	}
-	feed, err := i.feed(ctx, services)
+	spec := process.Spec{Name: "feed"}
+	for _, s := range services {
+		spec.Reads = append(spec.Reads, s.Spec.Reads...)
+	}
+	feed, err := i.feed(ctx, bus.Service(spec), spec.Reads)
 	if err != nil {
 		return nil, err
 	}
 	group.Go(func() error { return part("feed", feed.Run(ctx)) })
 	ready := make(chan struct{}, len(services))
 	for _, s := range services {
-		conn, err := i.bus.Conn(role(s))
-		if err != nil {
+		if err := i.startService(ctx, group, s, feed, ready); err != nil {
 			return nil, err
 		}
-		deps := process.Deps{
-			Source: feed, Commands: bus.NewCommander(conn, s.Spec.Name), Log: i.Log.With(zap.String("service", s.Spec.Name)),
-			Metrics: i.metrics, Ready: func() { ready <- struct{}{} },
-		}
-		group.Go(func() error { return part(s.Spec.Name, s.Run(ctx, deps)) })
 	}
 	for range services {
 		select {
@@ -58,48 +56,55 @@ func (i *instance) startServices(ctx context.Context, group *errgroup.Group) (*f
 	return feed, nil
 }
 
+// startService runs one service, which tells ready once it has caught up.
+func (i *instance) startService(ctx context.Context, group *errgroup.Group, s registry.Service, feed *fold.Feed, ready chan<- struct{}) error {
+	conn, err := i.bus.Conn(role(s))
+	if err != nil {
+		return err
+	}
+	deps := process.Deps{
+		Source: feed, Commands: bus.NewCommander(conn, s.Spec.Name), Log: i.Log.With(zap.String("service", s.Spec.Name)),
+		Metrics: i.metrics, Ready: func() { ready <- struct{}{} },
+	}
+	group.Go(func() error { return part(s.Spec.Name, s.Run(ctx, deps)) })
+	return nil
+}
+
+// services are those that this instance runs.
 func (i *instance) services() ([]registry.Service, error) {
-	assigner := bus.Role{}
-	for _, s := range registry.All(registry.Config{}) {
+	c := registry.Config{Pods: podRange, Resources: resources(), Authority: i.keys.CAPEM}
+	for _, s := range registry.All(c) {
 		if s.Assigns {
-			assigner = role(s)
+			if err := i.assigning(&c, s); err != nil {
+				return nil, err
+			}
 		}
 	}
-	assign, err := i.bus.Journal(assigner, subject.Assign, journal.Options{})
-	if err != nil {
-		return nil, err
+	if i.Node { // names are for pods
+		i.naming(&c, i.names.String())
 	}
+	return slices.DeleteFunc(registry.All(c), func(s registry.Service) bool { return s.Listens && !i.Node }), nil
+}
+
+// assigning gives the services the journal of assignments, as the one that writes it.
+func (i *instance) assigning(c *registry.Config, s registry.Service) (err error) {
+	c.Assign, err = i.bus.Journal(role(s), subject.Assign, journal.Options{})
+	return err
+}
+
+// naming gives them where the name server listens, and whom it asks for other names.
+func (i *instance) naming(c *registry.Config, listen string) {
 	upstreams, err := dns.Resolvers("/etc/resolv.conf")
 	if err != nil {
 		i.Log.Warn("no name servers for other names", zap.Error(err))
 	}
-	all := registry.All(registry.Config{
-		Pods: podRange, Authority: i.keys.CAPEM, Resources: resources(), Assign: assign,
-		DNS: dns.Config{Listen: i.nameServer().String(), Domain: clusterDomain, Upstreams: upstreams},
-	})
-	if i.Node {
-		return all, nil
-	}
-	var out []registry.Service
-	for _, s := range all {
-		if s.Spec.Name != dns.Name { // names are for pods
-			out = append(out, s)
-		}
-	}
-	return out, nil
+	c.DNS = dns.Config{Listen: listen, Domain: clusterDomain, Upstreams: upstreams}
 }
 
-func (i *instance) nameServer() netip.AddrPort { return netip.AddrPortFrom(i.address, dnsPort) }
-
-// feed reads what any of the services reads, as a role that may read just that.
-func (i *instance) feed(ctx context.Context, services []registry.Service) (*fold.Feed, error) {
-	spec := process.Spec{Name: "feed"}
-	for _, s := range services {
-		spec.Reads = append(spec.Reads, s.Spec.Reads...)
-	}
-	reader := bus.Service(spec)
+// feed reads what some services read, as a role that may read it.
+func (i *instance) feed(ctx context.Context, reader bus.Role, resources []subject.Resource) (*fold.Feed, error) {
 	streams := map[subject.Stream]journal.Reader{}
-	for _, r := range spec.Reads {
+	for _, r := range resources {
 		stream := subject.StreamOf(r)
 		if streams[stream] != nil {
 			continue
