@@ -72,7 +72,7 @@ func (n *node) start(t testing.TB, name string) {
 	agent := nodeagent.New(nodeagent.Config{
 		NodeName: name, Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.1")},
 		DataDir: filepath.Join(host.Dir, name), StateDir: filepath.Join(host.Dir, name, "run"), Socket: filepath.Join(host.Dir, "c.sock"), BinDir: host.Dir,
-		Assign: n.assign, Commands: n.Cluster, Network: &network.Fake{}, CgroupRoot: "/kubepods-" + name, Log: log,
+		Assign: n.assign, Commands: n.Cluster, Network: &network.Fake{}, CgroupRoot: host.CgroupRoot() + "/" + name, Log: log,
 		Ready: func() { close(ready) },
 	})
 	done := make(chan error, 1)

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,6 +85,9 @@ func (h *Host) Runtime(config func(*runtime.Config)) *runtime.Containerd {
 	return runtime.NewContainerd(c)
 }
 
+// CgroupRoot is the group that all groups of the host's pods have to be in.
+func (h *Host) CgroupRoot() string { return "/" + filepath.Base(h.Dir) }
+
 // Close ends everything that runs below the host's folder and removes the folder.
 func (h *Host) Close(ctx context.Context) error {
 	if h.Client != nil {
@@ -103,6 +107,20 @@ func (h *Host) Close(ctx context.Context) error {
 		}
 	}
 	var err error
+	groups := cgroup.New("/sys/fs/cgroup")
+	for wait := time.Millisecond; wait < 2*time.Second; wait *= 2 { // groups go when their processes have
+		if err = groups.Remove(h.CgroupRoot()); err == nil {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+	if err != nil {
+		return err
+	}
 	for range 100 {
 		if err = os.RemoveAll(h.Dir); err == nil {
 			return nil
@@ -190,7 +208,7 @@ func Busybox(entrypoint ...string) (v1.Image, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	layer, err := tarball.LayerFromReader(&b)
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -375,61 +374,4 @@ func (r *Containerd) Kill(ctx context.Context, id string, signal int) error {
 		return nil
 	}
 	return kinded("signal container", err)
-}
-
-// kinded gives containerd's errors our kinds.
-func kinded(op string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errdefs.IsNotFound(err):
-		return errs.E(op, errs.NotFound, err)
-	case errdefs.IsAlreadyExists(err):
-		return errs.E(op, errs.AlreadyExists, err)
-	case errdefs.IsUnavailable(err), errdefs.IsDeadlineExceeded(err), errdefs.IsCanceled(err):
-		return errs.E(op, errs.Unavailable, err)
-	}
-	return errs.E(op, errs.Internal, err)
-}
-
-// keyed are locks by name.
-type keyed struct {
-	mu    sync.Mutex // guards locks
-	locks map[string]*counted
-}
-
-type counted struct {
-	sync.Mutex
-	users int
-}
-
-// lock takes the name's lock; the result gives it back.
-func (k *keyed) lock(name string) func() {
-	k.mu.Lock()
-	if k.locks == nil {
-		k.locks = map[string]*counted{}
-	}
-	l := k.locks[name]
-	if l == nil {
-		l = &counted{}
-		k.locks[name] = l
-	}
-	l.users++
-	k.mu.Unlock()
-	l.Lock()
-	return func() {
-		l.Unlock()
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if l.users--; l.users == 0 {
-			delete(k.locks, name)
-		}
-	}
-}
-
-// shimGone recognizes a shim that ended between being found and being asked; containerd passes its
-// connection's failure on as text alone.
-func shimGone(err error) bool {
-	text := err.Error()
-	return strings.Contains(text, "ttrpc: closed") || strings.Contains(text, "connection refused") || strings.Contains(text, "connection reset")
 }

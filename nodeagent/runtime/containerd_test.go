@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 
 func newRuntime() *runtime.Containerd {
 	return host.Runtime(func(c *runtime.Config) {
-		c.CgroupParent = func(p *corev1.Pod) string { return "/kubepods-test/pod" + string(p.UID) }
+		c.CgroupParent = func(p *corev1.Pod) string { return host.CgroupRoot() + "/pod" + string(p.UID) }
 		c.PodLimits = func(*corev1.Pod) cgroup.Limits { return cgroup.Limits{CPUShares: 2} }
 	})
 }
@@ -73,7 +73,7 @@ func TestOutputIsLogged(t *testing.T) {
 	<-ready
 	log := filepath.Join(host.Dir, "log", "logged.log")
 	c := runtime.Container{ID: "logged-a-0", Pod: pod, Spec: &corev1.Container{Name: "c"}, Image: img, Sandbox: s, Hostname: "p",
-		Command: []string{"sh", "-c", "echo out; echo err >&2; sleep 1; printf unfinished"}, CgroupParent: "/kubepods-test/podlogged", LogPath: log}
+		Command: []string{"sh", "-c", "echo out; echo err >&2; sleep 1; printf unfinished"}, CgroupParent: host.CgroupRoot() + "/podlogged", LogPath: log}
 	if err := errors.Join(r.Create(ctx, c), r.Start(ctx, c.ID)); err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestContainerd(t *testing.T) {
 	}
 	runtimetest.Run(t, func(t *testing.T) runtimetest.Subject {
 		return runtimetest.Subject{Runtime: rt, Image: img, Logs: filepath.Join(host.Dir, "log"),
-			CgroupParent: func(p *corev1.Pod) string { return "/kubepods-test/pod" + string(p.UID) }}
+			CgroupParent: func(p *corev1.Pod) string { return host.CgroupRoot() + "/pod" + string(p.UID) }}
 	})
 }
 
@@ -54,7 +54,7 @@ func TestMissingProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := runtime.Container{ID: "no-program-0", Pod: pod, Spec: &corev1.Container{Name: "a"}, Image: img, Sandbox: s, Command: []string{"nothing"},
-		CgroupParent: "/kubepods-test/podno-program", LogPath: filepath.Join(host.Dir, "log", "none.log")}
+		CgroupParent: host.CgroupRoot() + "/podno-program", LogPath: filepath.Join(host.Dir, "log", "none.log")}
 	if err := r.Create(t.Context(), c); !errors.Is(err, runtime.ErrNotStarted) {
 		t.Error(err)
 	}
