@@ -19,13 +19,26 @@ func New(out, err io.Writer) *cobra.Command {
 		Short:         "A Kubernetes-compatible orchestrator on an event journal",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		// A mistake is one line.
+		DisableSuggestions: true,
 	}
 	root.SetOut(out)
 	root.SetErr(err)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(upCommand(), downCommand(), kubectlCommand(), logCommand(), imageCommand())
-	root.AddCommand(serviceCommands()...)
+	root.SetHelpCommand(&cobra.Command{Hidden: true}) // --help does it
+	group(root, "cluster", "Cluster:", upCommand(), downCommand())
+	group(root, "services", "Services, each a process of its own that joins by --nats-url:", serviceCommands()...)
+	group(root, "tools", "Tools:", kubectlCommand(), logCommand(), imageCommand())
 	return root
+}
+
+// group adds commands under a title.
+func group(root *cobra.Command, id, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, c := range commands {
+		c.GroupID = id
+		root.AddCommand(c)
+	}
 }
 
 // dataDirFlag adds --data-dir to a command.

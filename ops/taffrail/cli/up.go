@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -38,7 +37,7 @@ func upCommand() *cobra.Command {
 				fmt.Fprintln(ready, readyLine)
 				ready.Close()
 			}
-			return runLogged(cmd.Context(), c)
+			return logged(cmd.Context(), c, cluster.Run)
 		},
 	}
 	data = dataDirFlag(up)
@@ -47,10 +46,12 @@ func upCommand() *cobra.Command {
 	f.IntVar(&c.HTTPPort, "http-port", 0, "port on loopback for health and metrics without TLS; 0 is none")
 	f.StringVar(&c.NATSURL, "nats-url", "", "NATS server with JetStream to use instead of the embedded one")
 	f.StringVar(&c.NATSCreds, "nats-creds", "", "file of credentials for --nats-url")
-	f.StringVar(&c.NATSListen, "nats-listen", "", "address at which the embedded NATS server takes other processes' connections; \"\" is none")
+	f.StringVar(&c.NATSCA, "nats-ca", "", "file of the authority that vouches for --nats-url (default: the system's)")
+	f.StringVar(&c.NATSListen, "nats-listen", "", "address, host:port, at which other processes join by the credentials in DIR/creds and the authority DIR/pki/ca.crt")
 	f.BoolVar(&noNode, "no-node", false, "control plane alone: for hosts without containers, and for load tests")
 	f.StringVar(&c.NodeName, "node-name", "", "name of this machine as a node (default: its host name)")
 	f.StringVar(&c.NodeIP, "node-ip", "", "address of this machine as a node (default: that of the default route)")
+	f.StringVar(&c.NameServer, "name-server", "", "address, host:port, of the cluster's name server (default: this machine's, as a node)")
 	f.StringVar(&c.RegistryConfig, "registry-config", "", "file that names registry mirrors and credentials")
 	f.BoolVar(&detach, "detach", false, "start in the background and return once it is ready")
 	f.IntVar(&readyFD, "ready-fd", 0, "file descriptor to report progress to")
@@ -72,16 +73,6 @@ func readyFile(fd int) *os.File {
 		return os.Stderr
 	}
 	return null
-}
-
-func runLogged(ctx context.Context, c cluster.Config) error {
-	log, err := newLog()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = log.Sync() }() // standard error cannot be synced everywhere
-	c.Log = log
-	return cluster.Run(ctx, c)
 }
 
 // pidOf names a running instance, for people.

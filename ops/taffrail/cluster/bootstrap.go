@@ -39,8 +39,8 @@ func (i *instance) objects() ([]kind.Object, error) {
 			objects = append(objects, role, binding)
 		}
 	}
-	if i.Node {
-		objects = append(objects, dnsObjects(dnsAddress, i.nameServer())...)
+	if i.Node || i.NameServer != "" {
+		objects = append(objects, dnsObjects(dnsAddress, i.names)...)
 	}
 	return objects, nil
 }

@@ -34,12 +34,17 @@ type Config struct {
 	Dir datadir.Dir
 	// HTTPSPort is the gateway's; HTTPPort serves the same without TLS on loopback, 0 for none.
 	HTTPSPort, HTTPPort int
-	// NATSURL and NATSCreds name a journal elsewhere, NATSListen opens the embedded one to others.
-	NATSURL, NATSCreds, NATSListen string
+	// NATSURL, NATSCreds and NATSCA name a journal elsewhere, how to be let in, and who vouches for it;
+	// NATSListen opens the embedded one to others.
+	NATSURL, NATSCreds, NATSCA, NATSListen string
+	// PKI is the folder of keys and certificates; empty is that of Dir.
+	PKI string
 	// Node runs pods on this machine, NodeName and NodeIP are how it is known; empty are
 	// its host name and address.
 	Node             bool
 	NodeName, NodeIP string
+	// NameServer is the address, host:port, of the cluster's name server; empty is this node's own.
+	NameServer string
 	// RegistryConfig names mirrors and credentials; empty for none.
 	RegistryConfig string
 
@@ -53,6 +58,8 @@ type Config struct {
 type host struct {
 	name    string
 	address netip.Addr
+	// names is where the cluster's name server answers.
+	names netip.AddrPort
 }
 
 func (c *Config) complete() (host, error) {
@@ -65,8 +72,8 @@ func (c *Config) complete() (host, error) {
 	if c.NATSURL != "" && c.NATSListen != "" {
 		return h, errors.New("--nats-listen is for the embedded server: leave it or --nats-url out")
 	}
-	if c.NATSCreds != "" && c.NATSURL == "" {
-		return h, errors.New("--nats-creds is for another server: name it with --nats-url")
+	if (c.NATSCreds != "" || c.NATSCA != "") && c.NATSURL == "" {
+		return h, errors.New("--nats-creds and --nats-ca are for another server: name it with --nats-url")
 	}
 	if c.Node && os.Geteuid() != 0 {
 		return h, errors.New("running pods needs root: use --no-node for the control plane alone")
@@ -79,6 +86,9 @@ func (c *Config) complete() (host, error) {
 		}
 		h.name = strings.ToLower(name)
 	}
+	if c.PKI == "" {
+		c.PKI = c.Dir.PKI()
+	}
 	return h, c.completeAddress(&h)
 }
 
@@ -87,11 +97,17 @@ func (c *Config) completeAddress(h *host) (err error) {
 		if h.address, err = netip.ParseAddr(c.NodeIP); err != nil {
 			return fmt.Errorf("--node-ip: %w", err)
 		}
-		return nil
+	} else if h.address, err = hostAddress(); err != nil {
+		if c.Node {
+			return err
+		}
+		h.address = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	h.address, err = hostAddress()
-	if err != nil && !c.Node {
-		h.address, err = netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
+	h.names = netip.AddrPortFrom(h.address, dnsPort)
+	if c.NameServer != "" {
+		if h.names, err = netip.ParseAddrPort(c.NameServer); err != nil {
+			return fmt.Errorf("--name-server: %w", err)
+		}
 	}
-	return err
+	return nil
 }

@@ -22,7 +22,7 @@ import (
 
 func (i *instance) certificates() (*pki.Set, error) {
 	address := i.address.AsSlice()
-	return pki.Ensure(i.Dir.PKI(), pki.Options{
+	return pki.Ensure(i.PKI, pki.Options{
 		ClusterDomain: clusterDomain, ServiceIPs: []net.IP{apiAddress.AsSlice()},
 		Hostnames: []string{i.name}, IPs: []net.IP{address},
 		Nodes: []pki.Node{{Name: i.name, IPs: []net.IP{address}}},
@@ -112,8 +112,8 @@ func (i *instance) takeSnapshots(ctx context.Context, group *errgroup.Group) err
 	return nil
 }
 
-// start does what has an order: the gateway caught up, the objects that every cluster has, the services, the node.
-func (i *instance) start(ctx context.Context, group *errgroup.Group, g *gateway.Gateway) error {
+// startGateway returns once the gateway has caught up and there are the objects that every cluster has.
+func (i *instance) startGateway(ctx context.Context, group *errgroup.Group, g *gateway.Gateway) error {
 	if err := g.Ready(ctx); err != nil {
 		return err
 	}
@@ -121,22 +121,5 @@ func (i *instance) start(ctx context.Context, group *errgroup.Group, g *gateway.
 	if err := i.takeSnapshots(ctx, group); err != nil {
 		return err
 	}
-	if err := i.bootstrap(ctx, g); err != nil {
-		return err
-	}
-	feed, err := i.startServices(ctx, group)
-	if err != nil {
-		return err
-	}
-	i.Progress.Done("services caught up")
-	if i.Node {
-		if err := i.startNode(ctx, group, feed); err != nil {
-			return err
-		}
-		i.Progress.Done("node ready")
-	}
-	if i.Ready != nil {
-		i.Ready()
-	}
-	return nil
+	return i.bootstrap(ctx, g)
 }

@@ -3,16 +3,20 @@ package cluster
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -23,12 +27,14 @@ import (
 	"taffrail.dev/events/journal"
 	"taffrail.dev/events/process"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/gateway/access/pki"
 	"taffrail.dev/gateway/discovery"
 	"taffrail.dev/nodeagent"
 	"taffrail.dev/nodeagent/network"
 	"taffrail.dev/nodeagent/proxy"
 	"taffrail.dev/nodeagent/proxy/dataplane"
 	"taffrail.dev/ops/taffrail/datadir"
+	nodev1 "taffrail.dev/proto/gen/node/v1"
 )
 
 // kubeletPort is where the node's API listens.
@@ -37,8 +43,18 @@ const kubeletPort = 10250
 // errFound ends a follower that has seen what it waited for.
 var errFound = errors.New("found")
 
-// startNode runs this machine as a node, and returns once pods can run on it.
-func (i *instance) startNode(ctx context.Context, group *errgroup.Group, feed *fold.Feed) error {
+// identity is who a node's API is, and who may ask it.
+type identity struct {
+	certificate tls.Certificate
+	clients     *x509.CertPool
+}
+
+func (i *instance) identity() identity {
+	return identity{i.keys.Nodes[i.name].Serving.TLS(), i.keys.CA}
+}
+
+// startNode runs this machine as a node, and returns once its agent is up.
+func (i *instance) startNode(ctx context.Context, group *errgroup.Group, self identity) error {
 	nc, err := i.bus.Conn(bus.Node(i.name))
 	if err != nil {
 		return err
@@ -48,7 +64,7 @@ func (i *instance) startNode(ctx context.Context, group *errgroup.Group, feed *f
 		return err
 	}
 	commands := bus.NewCommander(nc, subject.NodeActor, i.name)
-	pods, err := i.podRange(ctx, feed, commands)
+	pods, err := i.podRange(ctx, assign, commands)
 	if err != nil {
 		return err
 	}
@@ -61,13 +77,12 @@ func (i *instance) startNode(ctx context.Context, group *errgroup.Group, feed *f
 		return fmt.Errorf("the node's API: %w", err)
 	}
 	ready := make(chan struct{})
-	pair := i.keys.Nodes[i.name]
 	agent := nodeagent.New(nodeagent.Config{
 		NodeName: i.name, Addresses: []netip.Addr{i.address},
 		DataDir: i.Dir.Path("node"), StateDir: stateDir(i.Dir), Socket: i.Dir.Containerd(), BinDir: binDir(),
 		Assign: assign, Conn: nc, Commands: commands, Network: pod, Proxy: services,
 		ClusterDNS: []string{dnsAddress.String()}, ClusterDomain: clusterDomain, RegistryConfig: i.RegistryConfig,
-		Listener: listener, Certificate: pair.Serving.TLS(), Clients: i.keys.CA, Names: []string{i.keys.KubeletClient.Leaf.Subject.CommonName},
+		Listener: listener, Certificate: self.certificate, Clients: self.clients, Names: []string{pki.GatewayName},
 		MetricsPage: promhttp.HandlerFor(i.metrics, promhttp.HandlerOpts{}),
 		Version:     discovery.DefaultVersion().GitVersion, Log: i.Log, Metrics: i.metrics, Ready: func() { close(ready) },
 	})
@@ -75,42 +90,49 @@ func (i *instance) startNode(ctx context.Context, group *errgroup.Group, feed *f
 	group.Go(func() error { return part("node agent", agent.Run(ctx)) })
 	select {
 	case <-ready:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return i.awaitNode(ctx, feed, nodeReady)
 }
 
-// podRange registers the node and waits for the range of addresses that it is given.
-func (i *instance) podRange(ctx context.Context, feed *fold.Feed, commands process.Commander) (netip.Prefix, error) {
+// podRange registers the node and waits until it is told the range of addresses that it has.
+func (i *instance) podRange(ctx context.Context, assign journal.Reader, commands process.Commander) (pods netip.Prefix, err error) {
 	key := subject.Object{Resource: subject.Nodes, Name: i.name}
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: i.name}}
 	if _, err := commands.Do(ctx, command.Create(key, node, "node registers")); err != nil && !errs.Is(err, errs.AlreadyExists) {
-		return netip.Prefix{}, fmt.Errorf("register node %s: %w", i.name, err)
+		return pods, fmt.Errorf("register node %s: %w", i.name, err)
 	}
-	var pods netip.Prefix
-	err := i.awaitNode(ctx, feed, func(n *corev1.Node) (done bool, err error) {
-		if n.Spec.PodCIDR == "" {
-			return false, nil
+	told := subject.Assignment{Object: key}.Subject()
+	err = assign.Read(ctx, 1, []string{subject.AssignAllFilter()}, func(batch []journal.Message, _ uint64) error {
+		for _, m := range batch {
+			if m.Subject != told {
+				continue
+			}
+			var a nodev1.Assignment
+			var node corev1.Node
+			if err := errors.Join(proto.Unmarshal(m.Data, &a), node.Unmarshal(a.GetState())); err != nil {
+				return fmt.Errorf("read what node %s is told: %w", i.name, err)
+			}
+			if node.Spec.PodCIDR == "" {
+				continue
+			}
+			var err error
+			if pods, err = netip.ParsePrefix(node.Spec.PodCIDR); err != nil {
+				return err
+			}
+			return errFound
 		}
-		pods, err = netip.ParsePrefix(n.Spec.PodCIDR)
-		return true, err
+		return nil
 	})
+	if errors.Is(err, errFound) {
+		err = nil
+	}
 	return pods, err
 }
 
-// nodeReady says whether the node counts as ready.
-func nodeReady(n *corev1.Node) (bool, error) {
-	for _, c := range n.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status == corev1.ConditionTrue, nil
-		}
-	}
-	return false, nil
-}
-
-// awaitNode follows this node's object until done says so.
-func (i *instance) awaitNode(ctx context.Context, feed *fold.Feed, done func(*corev1.Node) (bool, error)) error {
+// awaitReady waits until this node counts as ready.
+func (i *instance) awaitReady(ctx context.Context, feed *fold.Feed) error {
 	err := feed.Follow(ctx, []subject.Resource{subject.Nodes}, func(b fold.Batch) error {
 		for _, e := range b.Events {
 			if e.Key().Name != i.name || e.Gone() {
@@ -120,11 +142,7 @@ func (i *instance) awaitNode(ctx context.Context, feed *fold.Feed, done func(*co
 			if err != nil {
 				return err
 			}
-			found, err := done(node)
-			if err != nil {
-				return err
-			}
-			if found {
+			if slices.ContainsFunc(node.Status.Conditions, isReady) {
 				return errFound
 			}
 		}
@@ -134,6 +152,10 @@ func (i *instance) awaitNode(ctx context.Context, feed *fold.Feed, done func(*co
 		return nil
 	}
 	return err
+}
+
+func isReady(c corev1.NodeCondition) bool {
+	return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
 }
 
 // network is the pods' network and the services' proxy.

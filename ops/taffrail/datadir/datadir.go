@@ -36,6 +36,9 @@ func (d Dir) LogFile() string { return d.Path("taffrail.log") }
 // PKI is the folder of keys and certificates.
 func (d Dir) PKI() string { return d.Path("pki") }
 
+// Seed is the file with which a process that has a role on the bus joins it.
+func (d Dir) Seed(role string) string { return d.Path("creds", role+".seed") }
+
 // Containerd is containerd's socket.
 func (d Dir) Containerd() string { return d.Path("containerd.sock") }
 

@@ -1,0 +1,180 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"taffrail.dev/events/bus"
+	"taffrail.dev/gateway/access/pki"
+	"taffrail.dev/ops/taffrail/datadir"
+	"taffrail.dev/services/registry"
+)
+
+// remote is the bus that the configuration names.
+func remote(c *Config) (bus.Config, error) {
+	out := bus.Config{URL: c.NATSURL, Credentials: c.NATSCreds, Log: c.Log}
+	if c.NATSCA == "" {
+		return out, nil
+	}
+	authority, err := os.ReadFile(c.NATSCA)
+	if err != nil {
+		return out, fmt.Errorf("--nats-ca: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(authority) {
+		return out, fmt.Errorf("--nats-ca: no certificate in %s", c.NATSCA)
+	}
+	out.ClientTLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}
+	return out, nil
+}
+
+// join is an instance on a bus that a gateway has set up.
+func join(ctx context.Context, c Config, h host) (*instance, error) {
+	b, err := remote(&c)
+	if err != nil {
+		return nil, err
+	}
+	b.Join = true
+	i := &instance{Config: c, host: h, keys: &pki.Set{}, metrics: prometheus.NewRegistry()}
+	i.bus, err = bus.Open(ctx, b)
+	return i, err
+}
+
+// ServiceConfig is what one service goes by, beside what all do.
+type ServiceConfig struct {
+	// Name is the service's.
+	Name string
+	// Authority is the file of the cluster's authority, for the service that vouches for it.
+	Authority string
+	// Listen is the address, host:port, of the service that listens; empty is this machine's.
+	Listen string
+}
+
+// RunService runs one service on a journal elsewhere. Several of a kind may run.
+func RunService(ctx context.Context, c Config, s ServiceConfig) error {
+	i, err := join(ctx, c, host{})
+	if err != nil {
+		return err
+	}
+	defer i.bus.Close()
+	service, err := i.service(s)
+	if err != nil {
+		return err
+	}
+	feed, err := i.feed(ctx, role(service), service.Spec.Reads)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	health, err := i.serveHealth(ctx, group)
+	if err != nil {
+		return err
+	}
+	ready := make(chan struct{}, 1)
+	group.Go(func() error { return part("feed", feed.Run(ctx)) })
+	if err := i.startService(ctx, group, service, feed, ready); err != nil {
+		return err
+	}
+	group.Go(func() error {
+		select {
+		case <-ready:
+			i.Log.Info("caught up", zap.String("service", s.Name))
+			health.ready()
+			i.ready()
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	return ended(group)
+}
+
+// service is the one named, with what it needs.
+func (i *instance) service(s ServiceConfig) (registry.Service, error) {
+	c := registry.Config{Pods: podRange, Resources: resources()}
+	find := func() registry.Service {
+		all := registry.All(c)
+		if k := slices.IndexFunc(all, func(o registry.Service) bool { return o.Spec.Name == s.Name }); k >= 0 {
+			return all[k]
+		}
+		return registry.Service{}
+	}
+	declared := find()
+	var err error
+	switch {
+	case declared.Run == nil:
+		err = fmt.Errorf("there is no service %q", s.Name)
+	case declared.Assigns:
+		err = i.assigning(&c, declared)
+	case declared.Vouches:
+		if c.Authority, err = os.ReadFile(s.Authority); err != nil {
+			err = fmt.Errorf("--ca-file: %w", err)
+		}
+	case declared.Listens:
+		err = i.listening(&c, s.Listen)
+	}
+	return find(), err
+}
+
+func (i *instance) listening(c *registry.Config, listen string) error {
+	if listen == "" {
+		address, err := hostAddress()
+		if err != nil {
+			return errors.New("this machine has no address but loopback: name one with --listen")
+		}
+		listen = netip.AddrPortFrom(address, dnsPort).String()
+	}
+	i.naming(c, listen)
+	return nil
+}
+
+// RunNode runs this machine as a node of a cluster elsewhere. PKI holds no more than the authority's
+// certificate and the node's own.
+func RunNode(ctx context.Context, c Config) error {
+	c.Node = true
+	h, err := c.complete()
+	if err != nil {
+		return err
+	}
+	lease, err := datadir.Acquire(c.Dir)
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+	var self identity
+	authority, serving, err := pki.ReadNode(c.PKI, h.name)
+	if err != nil {
+		return err
+	}
+	self.clients, self.certificate = authority, serving.TLS()
+	i, err := join(ctx, c, h)
+	if err != nil {
+		return err
+	}
+	defer i.bus.Close()
+	group, ctx := errgroup.WithContext(ctx)
+	health, err := i.serveHealth(ctx, group)
+	if err != nil {
+		return err
+	}
+	group.Go(func() error {
+		if err := i.startNode(ctx, group, self); err != nil {
+			return err
+		}
+		i.Progress.Done("node up")
+		health.ready()
+		i.ready()
+		return nil
+	})
+	return ended(group)
+}
