@@ -82,7 +82,7 @@ func (t task) container(ctx context.Context, a pod.Action) (runtime.Container, e
 	c := runtime.Container{
 		ID: a.ID, Pod: t.pod, Spec: spec, Attempt: a.Attempt, Image: img, Sandbox: t.sandbox, Env: env,
 		Command: environment.Expand(spec.Command, env), Args: environment.Expand(spec.Args, env), Hostname: host,
-		CgroupParent: t.cgroupOf(t.pod), OOMScoreAdj: pod.OOMScore(t.pod, spec, t.memory),
+		CgroupParent: t.cgroupOf(t.pod), OOMScoreAdj: pod.OOMScore(t.pod, spec, t.ram),
 		LogPath: t.logPath(t.pod, spec.Name, a.Attempt),
 	}
 	if c.Mounts, err = t.mounts(spec, a.Attempt, env); err != nil {

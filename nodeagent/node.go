@@ -33,7 +33,7 @@ func (a *Agent) allocatable() corev1.ResourceList {
 	_ = unix.Statfs(a.cfg.DataDir, &disk) // an unknown size is told as none
 	return corev1.ResourceList{
 		corev1.ResourceCPU:              *resource.NewQuantity(int64(goruntime.NumCPU()), resource.DecimalSI),
-		corev1.ResourceMemory:           *resource.NewQuantity(a.memory, resource.BinarySI),
+		corev1.ResourceMemory:           *resource.NewQuantity(a.ram, resource.BinarySI),
 		corev1.ResourceEphemeralStorage: *resource.NewQuantity(int64(disk.Blocks)*disk.Bsize, resource.BinarySI),
 	}
 }

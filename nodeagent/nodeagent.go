@@ -48,7 +48,8 @@ type Agent struct {
 	events   *report.Events
 	node     *report.Node
 	slots    chan struct{}
-	memory   int64
+	// ram is the machine's, in bytes.
+	ram int64
 
 	mu      sync.Mutex // guards what follows; not held over I/O
 	workers map[types.UID]*worker
@@ -154,7 +155,7 @@ func (a *Agent) start(ctx context.Context) error {
 	a.statuses = report.NewPods(c.Commands, c.Log)
 	a.events = report.NewEvents(c.NodeName, c.Commands, c.Log)
 	a.node = report.NewNode(a.nodeConfig())
-	a.memory = totalMemory()
+	a.ram = totalMemory()
 	return nil
 }
 

@@ -24,7 +24,7 @@ func (a *Agent) Summary(ctx context.Context) (*stats.Summary, error) {
 	all := tree.Usage("/")
 	s := &stats.Summary{Node: stats.NodeStats{NodeName: a.cfg.NodeName, StartTime: metav1.NewTime(bootTime()),
 		CPU: cpuStats(now, all.CPUNanos), Memory: memoryStats(now, all), Fs: diskStats(a.cfg.DataDir, now)}}
-	available := uint64(max(a.memory-int64(all.WorkingSet), 0))
+	available := uint64(max(a.ram-int64(all.WorkingSet), 0))
 	s.Node.Memory.AvailableBytes = &available
 	var workers []*worker
 	a.each(func(w *worker) { workers = append(workers, w) })

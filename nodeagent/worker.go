@@ -71,6 +71,7 @@ type message struct {
 
 func (a *Agent) newWorker(p *corev1.Pod, c cause) *worker {
 	now := time.Now()
+	p = a.recall(p)
 	w := &worker{a: a, uid: p.UID, namespace: p.Namespace, cause: c, inbox: make(chan struct{}, 1), state: pod.New(p, a.cfg.hostIPs(), now)}
 	w.view = view{pod: p, ended: map[string]chan struct{}{}}
 	return w
@@ -194,6 +195,7 @@ func (w *worker) tell(now time.Time) {
 	changed := !reflect.DeepEqual(status, w.told)
 	if changed && !w.state.Removed {
 		w.told = status
+		w.a.remember(w.uid, &status)
 		reason := string(status.Phase)
 		if w.detail != nil {
 			reason = w.detail.GetName() + " " + w.detail.GetTransition()

@@ -226,6 +226,12 @@ func (s *State) sidecarsMatter(stopped, succeeded int) bool {
 	return false
 }
 
+// owned are the conditions that the node tells.
+var owned = []corev1.PodConditionType{corev1.PodReadyToStartContainers, corev1.PodInitialized, corev1.PodReady, corev1.ContainersReady}
+
+// Owns says whether the node tells the condition.
+func Owns(t corev1.PodConditionType) bool { return slices.Contains(owned, t) }
+
 // readiness are the conditions that the node owns.
 func (s *State) readiness(phase corev1.PodPhase, now time.Time) []corev1.PodCondition {
 	set := func(t corev1.PodConditionType, ok bool, reason, message string) {
@@ -276,7 +282,7 @@ func (s *State) readiness(phase corev1.PodPhase, now time.Time) []corev1.PodCond
 		}
 	}
 	var out []corev1.PodCondition
-	for _, t := range []corev1.PodConditionType{corev1.PodReadyToStartContainers, corev1.PodInitialized, corev1.PodReady, corev1.ContainersReady} {
+	for _, t := range owned {
 		out = append(out, s.conditions[t])
 	}
 	return out
