@@ -20,9 +20,8 @@ import (
 
 // Bus is an open bus.
 type Bus struct {
-	config    Config
-	embedded  *embedded // nil when remote
-	snapshots jetstream.ObjectStore
+	config   Config
+	embedded *embedded // nil when remote
 
 	mu       sync.Mutex
 	conns    map[string]*nats.Conn // by role name
@@ -152,6 +151,9 @@ func (b *Bus) Journal(role Role, stream subject.Stream, options journal.Options)
 	nc, err := b.Conn(role)
 	if err != nil {
 		return nil, err
+	}
+	if b.embedded != nil && stream != subject.Assign { // which is in memory
+		options.Storage = b.embedded.disk
 	}
 	j := journal.NewJetStream(nc, string(stream), options)
 	b.mu.Lock()

@@ -3,7 +3,6 @@ package rest
 import (
 	"encoding/json"
 	"io"
-	"strconv"
 	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -89,5 +88,3 @@ func buffered(w io.Writer, head, tail []byte, entries []*view.Entry, item func(o
 	_, err = w.Write(out)
 	return err
 }
-
-func contentLength(n int) string { return strconv.Itoa(n) }
