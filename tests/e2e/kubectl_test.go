@@ -43,7 +43,14 @@ func TestGuestbook(t *testing.T) {
 	contains(t, exec("cat /var/run/secrets/kubernetes.io/serviceaccount/namespace"), ns)
 	contains(t, exec("touch /nope 2>&1 || true"), "Read-only file system")
 
-	contains(t, shared.MustApply(t, manifest(t, "guestbook.yaml"), "apply", "-n", ns, "-f", "-"), "deployment.apps/frontend unchanged", "configmap/guestbook unchanged")
+	version := func() string {
+		return shared.Must(t, "get", "-n", ns, "deployment/frontend", "-o", "jsonpath={.metadata.generation} {.spec}")
+	}
+	before := version()
+	contains(t, shared.MustApply(t, manifest(t, "guestbook.yaml"), "apply", "-n", ns, "-f", "-"), "service/frontend unchanged", "configmap/guestbook unchanged")
+	if after := version(); after != before {
+		t.Errorf("applied again without a change: %s, was %s", after, before)
+	}
 	contains(t, shared.Must(t, "set", "image", "-n", ns, "deployment/frontend", "httpd="+images.Address+"/busybox:2"), "image updated")
 	shared.Must(t, "rollout", "status", "-n", ns, "deployment/frontend", "--timeout=90s")
 	contains(t, exec("echo version $VERSION"), "version 2")
@@ -130,11 +137,11 @@ func TestBadInput(t *testing.T) {
 		"spec.containers: Required value":         "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {containers: []}",
 		"must be no more than 253":                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + strings.Repeat("n", 300) + "}",
 		"cannot unmarshal":                        "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: many}]}",
-		"no matches for kind":                     "apiVersion: v1\nkind: Nonsense\nmetadata: {name: x}",
 		"provided port is not in the valid range": "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {type: NodePort, ports: [{port: 80, nodePort: 80}]}",
 	} {
 		shared.Refused(t, input, want, apply...)
 	}
+	shared.Refused(t, "", `the server doesn't have a resource type "nonsense"`, "get", "nonsense")
 	const taken = "apiVersion: v1\nkind: Service\nmetadata: {name: NAME}\nspec: {type: NodePort, ports: [{port: 80, nodePort: 31999}]}"
 	shared.MustApply(t, strings.ReplaceAll(taken, "NAME", "first"), apply...)
 	shared.Refused(t, strings.ReplaceAll(taken, "NAME", "second"), "provided port is already allocated", apply...)
