@@ -50,10 +50,20 @@ func imageCommand() *cobra.Command {
 		})
 	list.Flags().StringVarP(&output, "output", "o", "", "json")
 	c.AddCommand(list,
-		with(&cobra.Command{Use: "import FILE...", Short: "Put the images of OCI or Docker archives in, ready to run; - is standard input", Args: cobra.MinimumNArgs(1)}, importImages),
-		with(&cobra.Command{Use: "rm REF...", Short: "Remove images by name, or by digest with all their names", Args: cobra.MinimumNArgs(1)}, removeImages),
+		with(&cobra.Command{Use: "import FILE...", Short: "Put the images of OCI or Docker archives in, ready to run; - is standard input", Args: some("a file")}, importImages),
+		with(&cobra.Command{Use: "rm REF...", Short: "Remove images by name, or by digest with all their names", Args: some("an image")}, removeImages),
 	)
 	return c
+}
+
+// some demands an argument or more.
+func some(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("name %s: %s", what, c.UseLine())
+		}
+		return nil
+	}
 }
 
 // showHelp is what a command with subcommands does by itself.

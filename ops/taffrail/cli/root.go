@@ -25,10 +25,11 @@ func New(out, err io.Writer) *cobra.Command {
 	root.SetOut(out)
 	root.SetErr(err)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetHelpCommand(&cobra.Command{Hidden: true}) // --help does it
 	group(root, "cluster", "Cluster:", upCommand(), downCommand())
 	group(root, "services", "Services, each a process of its own that joins by --nats-url:", serviceCommands()...)
 	group(root, "tools", "Tools:", kubectlCommand(), logCommand(), imageCommand())
+	root.SetHelpCommandGroupID("tools")
+	root.SetCompletionCommandGroupID("tools")
 	return root
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,7 @@ func serviceCommands() []*cobra.Command {
 // serviceCommand runs one of the registry's.
 func serviceCommand(s registry.Service) *cobra.Command {
 	service := cluster.ServiceConfig{Name: s.Spec.Name}
-	c := joiningCommand(s.Spec.Name, "Run what "+s.Does, func(ctx context.Context, c cluster.Config) error {
+	c := joiningCommand(s.Spec.Name, strings.ToUpper(s.Does[:1])+s.Does[1:], func(ctx context.Context, c cluster.Config) error {
 		return cluster.RunService(ctx, c, service)
 	})
 	if s.Vouches {

@@ -88,7 +88,7 @@ func RunService(ctx context.Context, c Config, s ServiceConfig) error {
 	group.Go(func() error {
 		select {
 		case <-ready:
-			i.Log.Info("caught up", zap.String("service", s.Name))
+			i.Log.Info("ready", zap.String("service", s.Name))
 			health.ready()
 			i.ready()
 			return nil

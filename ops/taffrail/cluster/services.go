@@ -63,7 +63,7 @@ func (i *instance) startService(ctx context.Context, group *errgroup.Group, s re
 		return err
 	}
 	deps := process.Deps{
-		Source: feed, Commands: bus.NewCommander(conn, s.Spec.Name), Log: i.Log.With(zap.String("service", s.Spec.Name)),
+		Source: feed, Commands: bus.NewCommander(conn, s.Spec.Name), Log: i.Log,
 		Metrics: i.metrics, Ready: func() { ready <- struct{}{} },
 	}
 	group.Go(func() error { return part(s.Spec.Name, s.Run(ctx, deps)) })
