@@ -23,9 +23,11 @@ const (
 // on from its own position. One that falls out of the tail reads the journal by itself and comes
 // back.
 type hub struct {
-	mu    sync.Mutex
-	tail  []*Event // in order; bounded
-	bytes int
+	mu   sync.Mutex
+	tail []*Event // in order; bounded
+	// dropped is how many older events the tail's array still holds.
+	dropped int
+	bytes   int
 	// complete is the sequence after which the tail has every event: what a
 	// subscriber must have to go on from the tail. through is how far the tail goes.
 	complete, through uint64
@@ -146,7 +148,11 @@ func (h *hub) trim(events, size int) {
 		h.bytes -= e.size()
 	}
 	h.complete = h.tail[n-1].Sequence
-	h.tail = append(h.tail[:0:0], h.tail[n:]...)
+	h.tail = h.tail[n:]
+	if h.dropped += n; h.dropped*4 > len(h.tail) { // what subscribers have been given cannot be cleared
+		h.tail = append(make([]*Event, 0, 2*len(h.tail)+events), h.tail...)
+		h.dropped = 0
+	}
 }
 
 // take is what the tail has after a follower's position. ok is false if the follower

@@ -32,30 +32,33 @@ func (s *Server) patch(ctx context.Context, c *Call) (*Reply, error) {
 		how = c.ContentType
 	}
 	var apply func(text []byte) ([]byte, error)
+	var named map[string]bool
 	switch types.PatchType(how) {
 	case types.ApplyYAMLPatchType:
 		return s.apply(ctx, c)
 	case types.JSONPatchType:
 		apply = c.jsonPatch
 	case types.MergePatchType:
-		apply = c.mergePatch
+		apply, named = c.mergePatch, namedBy(c.Body)
 	case types.StrategicMergePatchType:
-		apply = c.strategicPatch
+		apply, named = c.strategicPatch, namedBy(c.Body)
 	default:
 		return nil, unsupportedMedia(how, string(types.JSONPatchType), string(types.MergePatchType),
 			string(types.StrategicMergePatchType), string(types.ApplyYAMLPatchType))
 	}
 	return s.replace(ctx, c, c.Expect, func(_ *view.Entry, base kind.Object) (kind.Object, error) {
-		return c.patched(base, apply)
+		return c.patched(base, named, apply)
 	}, func(obj, old kind.Object) { c.owner().Updated(old, obj, c.manager()) })
 }
 
-// patched applies a patch to an object, or to what a subresource shows of it.
-func (c *Call) patched(base kind.Object, apply func([]byte) ([]byte, error)) (kind.Object, error) {
+// patched applies a patch to an object, or to what a subresource shows of it. named is what
+// the patch may touch, nil for all.
+func (c *Call) patched(base kind.Object, named map[string]bool, apply func([]byte) ([]byte, error)) (kind.Object, error) {
 	source, gvk := base, c.bodyKind()
 	if c.sub != nil && c.sub.Write != nil {
 		source = c.sub.Read(base)
 	}
+	source, widen := narrow(source, named)
 	source.GetObjectKind().SetGroupVersionKind(gvk)
 	text, err := json.Marshal(source)
 	if err != nil {
@@ -80,6 +83,7 @@ func (c *Call) patched(base kind.Object, apply func([]byte) ([]byte, error)) (ki
 		return nil, c.unpatchable(err)
 	}
 	out.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	widen(out)
 	if c.sub != nil && c.sub.Write != nil {
 		return base, c.sub.Write(base, out)
 	}
@@ -221,6 +225,6 @@ func (s *Server) applyShown(ctx context.Context, c *Call, applied *unstructured.
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
 	return s.replace(ctx, c, c.Expect, func(_ *view.Entry, base kind.Object) (kind.Object, error) {
-		return c.patched(base, func(current []byte) ([]byte, error) { return jsonpatch.MergePatch(current, text) })
+		return c.patched(base, nil, func(current []byte) ([]byte, error) { return jsonpatch.MergePatch(current, text) })
 	}, func(obj, old kind.Object) { c.owner().Updated(old, obj, c.manager()) })
 }

@@ -137,7 +137,7 @@ func (w *watching) take(f *frames, b []byte) {
 		if f.skip > 0 {
 			n := min(f.skip, len(b))
 			f.skip, b = f.skip-n, b[n:]
-			if f.skip == 0 {
+			if f.skip == 0 && w.sent.Load() > 0 {
 				w.arrived(f.count, now)
 				f.count++
 			}
@@ -151,6 +151,8 @@ func (w *watching) take(f *frames, b []byte) {
 	}
 }
 
+// arrived takes a watcher's k-th event. What comes before the first write is what the
+// watch begins with.
 func (w *watching) arrived(k int, now int64) {
 	if k%10 == 0 && k < len(w.begun) {
 		w.mu.Lock()

@@ -120,10 +120,36 @@ func (m *Manager) Updated(old, obj kind.Object, manager string) {
 		obj.SetManagedFields(old.GetManagedFields())
 		return
 	}
-	types := obj.GetObjectKind().GroupVersionKind()
-	live := m.typed(old.DeepCopyObject())
-	fields.UpdateNoErrors(live, m.typed(obj), manager)
-	obj.GetObjectKind().SetGroupVersionKind(types)
+	live, next, ok := differing(old, obj)
+	if !ok {
+		live, next = old.DeepCopyObject().(kind.Object), obj.DeepCopyObject().(kind.Object)
+	}
+	fields.UpdateNoErrors(m.typed(live), m.typed(next), manager)
+	obj.SetManagedFields(next.GetManagedFields())
+}
+
+// differing is shallow copies of two objects of one type without the parts that are the same
+// in both, most often all of the spec or the status: of these nobody gains or loses a field.
+// ok is false for objects that are not API structs.
+func differing(old, obj kind.Object) (a, b kind.Object, ok bool) {
+	t := reflect.TypeOf(obj)
+	if meta, found := t.Elem().FieldByName("ObjectMeta"); !found || !meta.Anonymous || reflect.TypeOf(old) != t {
+		return nil, nil, false
+	}
+	left, right := reflect.New(t.Elem()), reflect.New(t.Elem())
+	left.Elem().Set(reflect.ValueOf(old).Elem())
+	right.Elem().Set(reflect.ValueOf(obj).Elem())
+	for i := range t.Elem().NumField() {
+		if t.Elem().Field(i).Anonymous {
+			continue
+		}
+		x, y := left.Elem().Field(i), right.Elem().Field(i)
+		if reflect.DeepEqual(x.Interface(), y.Interface()) {
+			x.SetZero()
+			y.SetZero()
+		}
+	}
+	return left.Interface().(kind.Object), right.Interface().(kind.Object), true
 }
 
 func (m *Manager) typed(obj runtime.Object) runtime.Object {

@@ -1,6 +1,7 @@
 package ownership
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -89,6 +90,69 @@ func TestWalkAgrees(t *testing.T) {
 		}
 		t.Logf("%s: refused %d of %d", k.Kind, refused, len(objects))
 	}
+}
+
+// TestUpdatedAgrees compares the update of what differs with the field manager's of the whole.
+func TestUpdatedAgrees(t *testing.T) {
+	t.Parallel()
+	kinds := kind.All(kind.Hooks{})
+	owners := New(kinds)
+	for _, k := range kinds {
+		if k.Internal || k.Review != nil {
+			continue
+		}
+		fill := randfill.NewWithSeed(11).NilChance(.4).NumElements(0, 2).MaxDepth(8).Funcs(
+			func(s *string, c randfill.Continue) { *s = string(rune('a'+c.Intn(26))) + string(rune('a'+c.Intn(26))) },
+			func(o *metav1.ObjectMeta, c randfill.Continue) {
+				o.UID, o.Labels = "u", map[string]string{"a": string(rune('a' + c.Intn(3)))}
+			},
+			func(q *resource.Quantity, c randfill.Continue) {
+				*q = *resource.NewQuantity(int64(c.Intn(9)), resource.DecimalSI)
+			},
+			func(q *metav1.Time, c randfill.Continue) { *q = metav1.NewTime(time.Unix(int64(c.Intn(1000)), 0)) },
+		)
+		for _, subresource := range []string{"", "status"} {
+			m := owners.Manager(k, subresource)
+			full, err := m.fields()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for round := range 20 {
+				old, other := k.New(), k.New()
+				fill.Fill(old)
+				fill.Fill(other)
+				m.Created(old, "creator", time.Unix(1, 0))
+				obj := mixed(old, other, round)
+				want := obj.DeepCopyObject().(kind.Object)
+				full.UpdateNoErrors(m.typed(old.DeepCopyObject()), m.typed(want), "writer")
+				m.Updated(old, obj, "writer")
+				if got, want := owned(obj), owned(want); got != want {
+					t.Fatalf("%s %q:\n got %s\nwant %s", k.Kind, subresource, got, want)
+				}
+			}
+		}
+	}
+}
+
+// mixed is old with some of another's top-level fields.
+func mixed(old, other kind.Object, choice int) kind.Object {
+	obj := old.DeepCopyObject().(kind.Object)
+	to, from := reflect.ValueOf(obj).Elem(), reflect.ValueOf(other).Elem()
+	for i := range to.NumField() {
+		if !to.Type().Field(i).Anonymous && choice>>(i%4)&1 == 1 {
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+	obj.SetLabels(other.GetLabels())
+	return obj
+}
+
+func owned(obj kind.Object) string {
+	out := ""
+	for _, m := range obj.GetManagedFields() {
+		out += m.Manager + " " + string(m.Operation) + " " + m.Subresource + " " + string(m.FieldsV1.Raw) + "\n"
+	}
+	return out
 }
 
 func BenchmarkCreated(b *testing.B) {
