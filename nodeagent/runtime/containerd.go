@@ -149,7 +149,11 @@ func (r *Containerd) RemoveSandbox(ctx context.Context, uid string) error {
 		if err = r.cfg.Cgroups.Remove(string(group)); err == nil || wait > time.Second || !errors.Is(err, syscall.EBUSY) {
 			break
 		}
-		time.Sleep(wait)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
 	}
 	if err != nil {
 		r.cfg.Log.Warn("a pod's cgroup stays", zap.String("uid", uid), zap.Error(err))
