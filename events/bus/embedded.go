@@ -20,6 +20,7 @@ type embedded struct {
 	config Config
 	lock   *os.File
 	server *server.Server
+	disk   *disk
 
 	mu sync.Mutex
 	// roles are the users of this process, granted those of others, by public key.
@@ -55,6 +56,7 @@ func start(c Config) (*embedded, error) {
 	if e.server, err = server.NewServer(options); err != nil {
 		return nil, e.abandon(errs.E(op, errs.Invalid, err))
 	}
+	e.disk = &disk{dir: dir, server: e.server, broken: map[string]error{}}
 	e.server.SetLogger(serverLog{c.Log.Sugar()}, false, false)
 	e.server.Start()
 	if !e.server.ReadyForConnections(30 * time.Second) {

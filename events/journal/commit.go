@@ -84,6 +84,12 @@ func (j *JetStream) commitBatch(ctx context.Context, requests []*request) []*req
 	for _, r := range requests {
 		records = append(records, r.records...)
 	}
+	if err := j.room(records); err != nil {
+		for _, r := range requests {
+			r.err = err
+		}
+		return nil
+	}
 	a, err := j.sendBatch(ctx, records)
 	if err != nil {
 		return requests // stored or not: the repeat finds out

@@ -30,6 +30,17 @@ type Options struct {
 	FilterAtServer bool
 	// Timeout of one request to the server; 0 is 10 s.
 	Timeout time.Duration
+	// Storage is that of a server in this process; nil if it is elsewhere or in memory.
+	Storage Storage
+}
+
+// Storage is where a server keeps streams.
+type Storage interface {
+	// Room is nil if so many bytes may be appended to the stream, else an errs.Unavailable that says why not.
+	Room(stream string, bytes int) error
+	// Broken is why the stream takes no writes until its server is started again; nil if it is
+	// not known to be so. It is asked when the server gave no answer.
+	Broken(stream string) error
 }
 
 // NewJetStream is the journal of a stream over a connection that the caller keeps

@@ -114,6 +114,12 @@ func (j *JetStream) call(ctx context.Context, m *nats.Msg) (ack, error) {
 		return a.ack, nil
 	case <-timer.C:
 		err = context.DeadlineExceeded
+		if j.options.Storage != nil {
+			if broken := j.options.Storage.Broken(j.stream); broken != nil {
+				j.replies.forget(reply)
+				return ack{}, broken
+			}
+		}
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
@@ -127,6 +133,9 @@ func (j *JetStream) Append(ctx context.Context, records ...Record) ([]uint64, er
 		return nil, nil
 	}
 	if err := distinct(records); err != nil {
+		return nil, err
+	}
+	if err := j.room(records); err != nil {
 		return nil, err
 	}
 	for try := 1; ; try++ {
@@ -151,6 +160,18 @@ func (j *JetStream) Append(ctx context.Context, records ...Record) ([]uint64, er
 			return nil, errs.E(appendOp, errs.Timeout, err)
 		}
 	}
+}
+
+// room is an error if the records' storage has none for them.
+func (j *JetStream) room(records []Record) error {
+	if j.options.Storage == nil {
+		return nil
+	}
+	size := 0
+	for i := range records {
+		size += len(records[i].Subject) + len(records[i].Data)
+	}
+	return j.options.Storage.Room(j.stream, size)
 }
 
 // sequences of a batch: it is isolated, so they follow each other.
