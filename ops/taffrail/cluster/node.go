@@ -79,7 +79,7 @@ func (i *instance) startNode(ctx context.Context, group *errgroup.Group, self id
 	ready := make(chan struct{})
 	agent := nodeagent.New(nodeagent.Config{
 		NodeName: i.name, Addresses: []netip.Addr{i.address},
-		DataDir: i.Dir.Path("node"), StateDir: stateDir(i.Dir), Socket: i.Dir.Containerd(), BinDir: binDir(),
+		DataDir: i.Dir.Path("node"), StateDir: stateDir(i.Dir), Socket: i.Dir.Containerd(), BinDir: binDir(), CgroupRoot: cgroupRoot(i.Dir),
 		Assign: assign, Conn: nc, Commands: commands, Network: pod, Proxy: services,
 		ClusterDNS: []string{dnsAddress.String()}, ClusterDomain: clusterDomain, RegistryConfig: i.RegistryConfig,
 		Listener: listener, Certificate: self.certificate, Clients: self.clients, Names: []string{pki.GatewayName},
@@ -186,13 +186,19 @@ func binDir() string {
 }
 
 // stateDir is for what does not outlive a reboot; short, as sockets are in it.
-func stateDir(dir datadir.Dir) string {
+func stateDir(dir datadir.Dir) string { return filepath.Join("/run/taffrail", instanceID(dir)) }
+
+// cgroupRoot is the group that all of the instance's pods are in.
+func cgroupRoot(dir datadir.Dir) string { return "/kubepods-" + instanceID(dir) }
+
+// instanceID tells the instances on one machine apart, by their data dirs.
+func instanceID(dir datadir.Dir) string {
 	absolute, err := filepath.Abs(string(dir))
 	if err != nil {
 		absolute = string(dir)
 	}
 	sum := sha256.Sum256([]byte(absolute))
-	return filepath.Join("/run/taffrail", fmt.Sprintf("%x", sum[:4]))
+	return fmt.Sprintf("%x", sum[:4])
 }
 
 // server is the address of the gateway that the kubeconfig names.

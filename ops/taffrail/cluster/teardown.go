@@ -20,7 +20,7 @@ func TearDown(ctx context.Context, dir datadir.Dir, log *zap.Logger) error {
 		return nil // it was no node
 	}
 	err := nodeagent.TearDown(ctx, nodeagent.Leftovers{
-		DataDir: dir.Path("node"), StateDir: stateDir(dir), Socket: dir.Containerd(), BinDir: binDir(), Log: log,
+		DataDir: dir.Path("node"), StateDir: stateDir(dir), Socket: dir.Containerd(), BinDir: binDir(), CgroupRoot: cgroupRoot(dir), Log: log,
 	})
 	bridge, failed := network.NewBridge(networkConfig(dir, podRange))
 	if failed == nil {
