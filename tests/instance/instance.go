@@ -42,6 +42,8 @@ type Instance struct {
 // Setup says how a control plane is run.
 type Setup struct {
 	Binary, Data string
+	// Args are flags beside those that every instance has.
+	Args []string
 	// Through is a program and its arguments that runs the binary in its own place
 	// (nsenter); none to run it as it is.
 	Through []string
@@ -71,11 +73,12 @@ func (s Setup) Start(ctx context.Context) (*Instance, error) {
 
 // Launch runs the control plane and does not wait.
 func (s Setup) Launch(ctx context.Context) (*Instance, error) {
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
 	args := append(append([]string(nil), s.Through...), s.Binary, "up", "--no-node", "--data-dir", s.Data, "--https-port", strconv.Itoa(port))
+	args = append(args, s.Args...)
 	i := &Instance{
 		URL: fmt.Sprintf("https://127.0.0.1:%d", port), Kubeconfig: filepath.Join(s.Root, s.Data, "kubeconfig"),
 		command: exec.CommandContext(ctx, args[0], args[1:]...), ended: make(chan struct{}),
@@ -199,7 +202,8 @@ func (i *Instance) Kill() {
 // Output is what the process has logged; call it once the process has ended.
 func (i *Instance) Output() string { return i.output.String() }
 
-func freePort() (int, error) {
+// FreePort is a port on loopback that nobody has now.
+func FreePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err

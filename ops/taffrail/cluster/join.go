@@ -10,11 +10,13 @@ import (
 	"os"
 	"slices"
 
+	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"taffrail.dev/events/bus"
+	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway/access/pki"
 	"taffrail.dev/ops/taffrail/datadir"
 	"taffrail.dev/services/registry"
@@ -50,6 +52,26 @@ func join(ctx context.Context, c Config, h host) (*instance, error) {
 	return i, err
 }
 
+// admitted checks that the credentials are the role's: with another's, answers would be waited for in vain.
+func (i *instance) admitted(r bus.Role) error {
+	nc, err := i.bus.Conn(r)
+	if err != nil {
+		return err
+	}
+	probe, err := nc.SubscribeSync(subject.Inbox(r.Actor...) + ".probe")
+	if err != nil {
+		return err
+	}
+	// The server answers in order: a refusal comes before the flush's end.
+	if err := nc.Flush(); err != nil {
+		return err
+	}
+	if err := nc.LastError(); errors.Is(err, nats.ErrPermissionViolation) {
+		return fmt.Errorf("--nats-creds %s: these are not the credentials of %s", i.NATSCreds, r.Name())
+	}
+	return probe.Unsubscribe()
+}
+
 // ServiceConfig is what one service goes by, beside what all do.
 type ServiceConfig struct {
 	// Name is the service's.
@@ -69,6 +91,9 @@ func RunService(ctx context.Context, c Config, s ServiceConfig) error {
 	defer i.bus.Close()
 	service, err := i.service(s)
 	if err != nil {
+		return err
+	}
+	if err := i.admitted(role(service)); err != nil {
 		return err
 	}
 	feed, err := i.feed(ctx, role(service), service.Spec.Reads)
@@ -151,17 +176,19 @@ func RunNode(ctx context.Context, c Config) error {
 		return err
 	}
 	defer lease.Release()
-	var self identity
 	authority, serving, err := pki.ReadNode(c.PKI, h.name)
 	if err != nil {
 		return err
 	}
-	self.clients, self.certificate = authority, serving.TLS()
+	self := identity{serving.TLS(), authority}
 	i, err := join(ctx, c, h)
 	if err != nil {
 		return err
 	}
 	defer i.bus.Close()
+	if err := i.admitted(bus.Node(i.name)); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	health, err := i.serveHealth(ctx, group)
 	if err != nil {
