@@ -12,7 +12,7 @@ import (
 
 var rules = []Rule{
 	importsOneWay, servicesApart, forbiddenImports, serviceShape, topLevelOnly, packagesDocumented,
-	subjectsInOnePlace, exitsInMain, nothingSleeps, pureCores, nothingUnfinished, readmeCommands,
+	subjectsInOnePlace, exitsInMain, nothingSleeps, pureCores, nothingUnfinished, readmeCommands, oneVersion, small,
 }
 
 func TestTheHouseIsInOrder(t *testing.T) {

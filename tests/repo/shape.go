@@ -2,6 +2,7 @@ package repo
 
 import (
 	"fmt"
+	"go/ast"
 	"io/fs"
 	"maps"
 	"path"
@@ -13,11 +14,23 @@ import (
 func services(t *Tree) []string {
 	found := map[string]bool{}
 	for _, g := range t.Go {
-		if dir := g.Dir(); path.Dir(dir) == "services" && slices.Contains(g.Imports(), module+"events/process") && !g.Test() {
+		if dir := g.Dir(); path.Dir(dir) == "services" && !g.Test() && declaresSpec(g) {
 			found[path.Base(dir)] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(found))
+}
+
+func declaresSpec(g *GoFile) bool {
+	found := false
+	ast.Inspect(g.AST, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.CompositeLit); ok {
+			sel, ok := lit.Type.(*ast.SelectorExpr)
+			found = found || ok && sel.Sel.Name == "Spec"
+		}
+		return !found
+	})
+	return found && slices.Contains(g.Imports(), module+"events/process")
 }
 
 func serviceOf(p string, names []string) (string, bool) {
