@@ -87,5 +87,9 @@ func FuzzParse(f *testing.F) {
 		if stream, o, err := Parse(s); err == nil && stream != Audit && o.Subject() != s {
 			t.Fatalf("%q is not canonical: %q", s, o.Subject())
 		}
+		if a, err := ParseAssignment(s); err == nil && a.Subject() != s {
+			t.Fatalf("%q is not canonical: %q", s, a.Subject())
+		}
+		_, _ = ParseCommand(s)
 	})
 }
