@@ -3,6 +3,7 @@ package bus
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -46,6 +47,14 @@ func checkVersion(path string) error {
 	return nil
 }
 
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
 // writeFile replaces a file so that a crash leaves the old or the new one.
 func writeFile(path string, data []byte) error {
 	const op = "write file of the bus"
@@ -57,6 +66,9 @@ func writeFile(path string, data []byte) error {
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(path+".new", path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
 	}
 	if err != nil {
 		return errs.E(op, errs.Unavailable, err)

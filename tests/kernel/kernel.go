@@ -112,6 +112,16 @@ func (k *Kernel) Wait() (int, error) {
 	return strconv.Atoi(strings.TrimSpace(string(content)))
 }
 
+// Ended says whether the kernel has ended.
+func (k *Kernel) Ended() bool {
+	select {
+	case <-k.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // Kill cuts the power: the kernel's processes are killed, whatever they were doing.
 func (k *Kernel) Kill() {
 	k.kill()

@@ -63,6 +63,9 @@ func await(t *testing.T, k *kernel.Kernel, condition func() bool) {
 	for !condition() {
 		select {
 		case <-tick.C:
+			if k.Ended() {
+				t.Fatalf("the kernel has ended\n%s", k.Log())
+			}
 		case <-ctx.Done():
 			t.Fatalf("%v\n%s", ctx.Err(), k.Log())
 		}

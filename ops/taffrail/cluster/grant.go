@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"taffrail.dev/events/bus"
+	"taffrail.dev/ops/taffrail/datadir"
 	"taffrail.dev/services/registry"
 )
 
@@ -44,9 +45,6 @@ func (i *instance) grantRole(r bus.Role) error {
 	if seed, err = i.bus.Grant(r); err != nil {
 		return err
 	}
-	// A file cut short by a crash would be refused for ever: the name comes last.
-	if err := os.WriteFile(file+".new", append(seed, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(file+".new", file)
+	// A file cut short would be refused for ever.
+	return datadir.Replace(file, append(seed, '\n'), 0o600)
 }

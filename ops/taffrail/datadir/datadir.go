@@ -77,7 +77,7 @@ func (l *Lease) checkVersion() error {
 	path := l.Path("version")
 	found, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return os.WriteFile(path, []byte(Version+"\n"), 0o600)
+		return Replace(path, []byte(Version+"\n"), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("data dir %s: %w", l.Dir, err)
