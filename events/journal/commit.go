@@ -3,17 +3,13 @@ package journal
 import (
 	"context"
 	"sync"
+	"time"
 
 	"taffrail.dev/events/errs"
 )
 
-const (
-	// batchFrom is the number of waiting requests from which a batch, which costs the
-	// server several files, is cheaper than as many publishes.
-	batchFrom = 8
-	// roundTries bounds the repeats of a round.
-	roundTries = 6
-)
+// roundTries bounds the repeats of a round.
+const roundTries = 6
 
 // commit stores the requests of a round: few of them each on its own, at once; more in
 // an atomic batch, out of which those that fail are taken until the rest is stored.
@@ -22,8 +18,10 @@ func (j *JetStream) commit(ctx context.Context, round []*request) {
 	if len(left) == 0 {
 		return
 	}
-	if len(left) < batchFrom {
+	begun := time.Now()
+	if !j.pace.batches(len(left)) {
 		j.commitEach(ctx, left)
+		j.pace.tookEach(len(left), time.Since(begun))
 		return
 	}
 	for try := 1; try <= roundTries && len(left) > 0; try++ {
@@ -33,6 +31,9 @@ func (j *JetStream) commit(ctx context.Context, round []*request) {
 			}
 		}
 		left = j.commitBatch(ctx, left)
+		if try == 1 && len(left) == 0 {
+			j.pace.tookBatch(time.Since(begun))
+		}
 	}
 	// What keeps failing together fails alone, with its own error.
 	j.commitEach(ctx, left)

@@ -19,6 +19,7 @@ type JetStream struct {
 	stream  string
 	options Options
 	replies replies
+	pace    *pace
 }
 
 var _ Journal = (*JetStream)(nil)
@@ -49,7 +50,7 @@ func NewJetStream(nc *nats.Conn, stream string, options Options) *JetStream {
 	if options.Timeout == 0 {
 		options.Timeout = 10 * time.Second
 	}
-	return &JetStream{nc: nc, stream: stream, options: options, replies: replies{nc: nc}}
+	return &JetStream{nc: nc, stream: stream, options: options, replies: replies{nc: nc}, pace: newPace()}
 }
 
 // Close gives up the journal's subscription.
