@@ -80,6 +80,9 @@ func (s *State) containerDone(c *container, a Action, r Result, now time.Time) {
 		}
 		delete(s.trouble, a.key())
 		c.id, c.phase = a.ID, created
+		if c.waiting != "CrashLoopBackOff" {
+			c.waiting, c.message = "", ""
+		}
 		s.note(name, "Created", "Created container: "+name)
 	case Start:
 		if stale || c.phase != created {
@@ -217,6 +220,10 @@ func (s *State) Exit(e Exit, now time.Time) {
 		}
 		if e.At.IsZero() {
 			e.At = now
+		}
+		if c.phase == created {
+			c.startedAt = e.At // it ended before its start was told
+			s.note(c.spec.Name, "Started", "Started container "+c.spec.Name)
 		}
 		c.phase, c.exit, c.finishedAt = exited, e, e.At
 		c.ready, c.started = false, false

@@ -122,6 +122,7 @@ func (s *State) stopOne(p *plan, c *container, due time.Time) bool {
 	case created:
 		// Its process never began; it goes with the sweep.
 		c.phase, c.exit, c.finishedAt = exited, Exit{ID: c.id, Code: 137, Message: "the container was not started"}, p.now
+		c.waiting, c.message = "", ""
 		return true
 	case running:
 		if c.stopping == "" {

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -349,7 +350,7 @@ func (r *Containerd) identify(ctx context.Context, c Container) (identity, error
 
 func (r *Containerd) readAccounts(ctx context.Context, parent string) (a accounts, err error) {
 	sn := r.cfg.Client.SnapshotService(snapshotter)
-	key := fmt.Sprintf("accounts-%s-%d", parent, syscall.Gettid())
+	key := "accounts-" + parent + "-" + rand.Text()
 	ms, err := sn.View(ctx, key, parent)
 	if err != nil {
 		return a, err
