@@ -62,6 +62,16 @@ func admitPodEviction(ctx context.Context, q *kind.Request, node string) error {
 
 func podOf(ctx context.Context, q *kind.Request, name string) (*corev1.Pod, error) {
 	obj, _, err := find(ctx, q, subject.Pods, q.Namespace, name)
+	return asPod(name, obj, err)
+}
+
+// podAgain is podOf for who has seen that what the Reader has is refused.
+func podAgain(ctx context.Context, q *kind.Request, name string) (*corev1.Pod, error) {
+	obj, _, err := findAgain(ctx, q, subject.Pods, q.Namespace, name)
+	return asPod(name, obj, err)
+}
+
+func asPod(name string, obj kind.Object, err error) (*corev1.Pod, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,10 @@ func admitNodesToken(ctx context.Context, q *kind.Request, node string, request 
 		return refuse(q, "node requested token with a pod binding without a uid")
 	}
 	pod, err := podOf(ctx, q, ref.Name)
+	if err == nil && (pod.UID != ref.UID || pod.Spec.NodeName != node) {
+		// The node may have been told of the binding before this gateway's view has it.
+		pod, err = podAgain(ctx, q, ref.Name)
+	}
 	switch {
 	case err != nil:
 		return err
