@@ -99,10 +99,13 @@ func command(ctx context.Context, t Target, args []string) error {
 	if err != nil {
 		return err
 	}
-	if code != 0 {
-		return errors.New(out.String())
+	if code == 0 {
+		return nil
 	}
-	return nil
+	if text := out.String(); text != "" {
+		return errors.New(text)
+	}
+	return fmt.Errorf("command %q exited with code %d and said nothing", strings.Join(args, " "), code)
 }
 
 func get(ctx context.Context, t Target, h *corev1.HTTPGetAction, agent string) error {
