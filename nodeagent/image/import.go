@@ -44,7 +44,9 @@ func (s *Store) Import(ctx context.Context, r io.Reader) ([]string, error) {
 	switch {
 	case archive.err != nil:
 		return nil, errs.F(importOp, errs.Invalid, "the archive cannot be read: %w", archive.err)
-	case errors.Is(err, tar.ErrHeader), errors.Is(err, io.ErrUnexpectedEOF), err != nil && err.Error() == "unrecognized image format":
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, errs.F(importOp, errs.Invalid, "not an OCI or Docker archive of an image, or cut short")
+	case errors.Is(err, tar.ErrHeader), err != nil && err.Error() == "unrecognized image format":
 		return nil, errs.F(importOp, errs.Invalid, "not an OCI or Docker archive of an image")
 	case err != nil:
 		return nil, errs.E(importOp, errs.Internal, err)

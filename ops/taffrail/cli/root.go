@@ -3,6 +3,7 @@ package cli
 
 import (
 	"io"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -47,4 +48,11 @@ func dataDirFlag(c *cobra.Command) *string {
 	return c.Flags().String("data-dir", defaultDataDir, "folder that the instance keeps its state in")
 }
 
-func dir(flag *string) datadir.Dir { return datadir.Dir(*flag) }
+// dir is a flag's data dir, absolute: others are told of it whose folder is another.
+func dir(flag *string) datadir.Dir {
+	absolute, err := filepath.Abs(*flag)
+	if err != nil { // there is no current folder
+		absolute = *flag
+	}
+	return datadir.Dir(absolute)
+}

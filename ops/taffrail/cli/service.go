@@ -51,6 +51,7 @@ func joiningCommand(use, short string, run func(context.Context, cluster.Config)
 	command := &cobra.Command{
 		Use: use, Short: short, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			c.Dir = dir((*string)(&c.Dir))
 			c.Progress = progress.New(cmd.ErrOrStderr(), nil)
 			return logged(cmd.Context(), c, run)
 		},
