@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,23 @@ func containerOf(p *corev1.Pod, name string) *corev1.Container {
 		}
 	}
 	return &corev1.Container{Name: name}
+}
+
+// targetOf is the id of the container that an ephemeral one looks into, "" for none.
+func targetOf(p *corev1.Pod, name string) (string, error) {
+	i := slices.IndexFunc(p.Spec.EphemeralContainers, func(e corev1.EphemeralContainer) bool { return e.Name == name })
+	if i < 0 || p.Spec.EphemeralContainers[i].TargetContainerName == "" {
+		return "", nil
+	}
+	target := p.Spec.EphemeralContainers[i].TargetContainerName
+	for _, list := range [][]corev1.ContainerStatus{p.Status.ContainerStatuses, p.Status.InitContainerStatuses} {
+		for _, c := range list {
+			if c.Name == target && c.State.Running != nil {
+				return strings.TrimPrefix(c.ContainerID, "containerd://"), nil
+			}
+		}
+	}
+	return "", fmt.Errorf("unable to find target container %q", target)
 }
 
 func (a *Agent) downward(p *corev1.Pod) downward.Pod {
@@ -84,6 +102,9 @@ func (t task) container(ctx context.Context, a pod.Action) (runtime.Container, e
 		Command: environment.Expand(spec.Command, env), Args: environment.Expand(spec.Args, env), Hostname: host,
 		CgroupParent: t.cgroupOf(t.pod), OOMScoreAdj: pod.OOMScore(t.pod, spec, t.ram),
 		LogPath: t.logPath(t.pod, spec.Name, a.Attempt),
+	}
+	if c.Target, err = targetOf(t.pod, spec.Name); err != nil {
+		return c, err
 	}
 	if c.Mounts, err = t.mounts(spec, a.Attempt, env); err != nil {
 		return c, err

@@ -188,6 +188,7 @@ func New(p *corev1.Pod, hostIPs []string, now time.Time) *State {
 		s.reason, s.message = p.Status.Reason, p.Status.Message
 	}
 	s.Want(p, now)
+	s.admit()
 	return s
 }
 

@@ -40,6 +40,9 @@ func (s *State) Status(now time.Time) corev1.PodStatus {
 		st.PodIPs = append(st.PodIPs, corev1.PodIP{IP: ip})
 	}
 	for _, c := range s.containers {
+		if s.rejected() {
+			break
+		}
 		cs := s.containerStatus(c)
 		switch c.kind {
 		case App:

@@ -205,6 +205,9 @@ func (r *Containerd) Create(ctx context.Context, c Container) (err error) {
 	if err != nil {
 		return errs.E("create container", errs.Invalid, err)
 	}
+	if err := r.join(ctx, &c); err != nil {
+		return errs.E("create container", errs.Invalid, err)
+	}
 	spec, err := specify(c, who, seccompOf(r.cfg))
 	if err != nil {
 		return errs.E("create container", errs.Invalid, err)
@@ -245,6 +248,19 @@ func (r *Containerd) Create(ctx context.Context, c Container) (err error) {
 		}
 		return err
 	}
+	return nil
+}
+
+// join puts a container into its target's process namespace.
+func (r *Containerd) join(ctx context.Context, c *Container) error {
+	if c.Target == "" || c.Pod.Spec.HostPID || c.Sandbox.PID > 0 {
+		return nil
+	}
+	t, err := r.cfg.Client.TaskService().Get(ctx, &tasks.GetRequest{ContainerID: c.Target})
+	if err != nil || t.Process.Pid == 0 {
+		return fmt.Errorf("target container %s is not running", c.Target)
+	}
+	c.Sandbox.PID = int(t.Process.Pid)
 	return nil
 }
 

@@ -99,6 +99,8 @@ type Container struct {
 	Groups []int64
 	// LogPath is the file that its output goes to.
 	LogPath string
+	// Target is the running container whose processes this one sees, "" for none.
+	Target string
 }
 
 // State is where a container stands.

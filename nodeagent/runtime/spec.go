@@ -36,6 +36,9 @@ func specify(c Container, who identity, seccomp profiles) (*specs.Spec, error) {
 			Resources:   resources(c.Spec),
 		},
 	}
+	if c.Sandbox.NetNS == "" {
+		s.Hostname = "" // the host's name goes with its network
+	}
 	if c.OOMScoreAdj > 1 || canLowerOOM() {
 		adj := c.OOMScoreAdj
 		s.Process.OOMScoreAdj = &adj
