@@ -105,13 +105,23 @@ func (c *Call) jsonPatch(text []byte) ([]byte, error) {
 	if len(patch) > maxPatchOperations {
 		return nil, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("The allowed maximum operations in a JSON patch is %d, got %d", maxPatchOperations, len(patch)))
 	}
-	out, err := patch.Apply(text)
+	out, err := applyOperations(patch, text)
 	if err != nil {
 		failure := apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
 		failure.ErrStatus.Message = "the server rejected our request due to an error in our request: " + err.Error()
 		return nil, failure
 	}
 	return out, nil
+}
+
+// applyOperations turns the library's panics at operations that lack a value into errors.
+func applyOperations(patch jsonpatch.Patch, text []byte) (out []byte, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = errors.New("an operation lacks what it needs")
+		}
+	}()
+	return patch.Apply(text)
 }
 
 func (c *Call) mergePatch(text []byte) ([]byte, error) {

@@ -5,13 +5,15 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
+
+	"taffrail.dev/services/registry"
 )
 
 var (
-	makeCommand   = regexp.MustCompile("(?m)(?:^|`|\\$ )make ([a-z][a-z-]*)")
-	makeTarget    = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
+	makeCommand   = regexp.MustCompile("(?m)(?:^|`|\\$ )make ([a-z][a-z0-9-]*)")
+	makeTarget    = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]*):`)
 	binaryCommand = regexp.MustCompile("(?m)(?:^|`|\\$ )(?:bin/)?taffrail ([a-z][a-z-]*)")
-	cobraUse      = regexp.MustCompile(`Use:\s+"([a-z][a-z-]*)`)
+	cobraUse      = regexp.MustCompile(`(?:Use:\s+|joiningCommand\()"([a-z][a-z-]*)`)
 )
 
 var readmeCommands = Rule{
@@ -20,6 +22,9 @@ var readmeCommands = Rule{
 	Check: func(t *Tree) []string {
 		targets := names(t, makeTarget, func(f string) bool { return f == "Makefile" })
 		verbs := names(t, cobraUse, func(f string) bool { return strings.HasPrefix(f, "ops/taffrail/") && strings.HasSuffix(f, ".go") })
+		for _, s := range registry.All(registry.Config{}) {
+			verbs[s.Spec.Name] = verbs[s.Spec.Name] || !s.Controller // the others are below `taffrail controller`
+		}
 		var out []string
 		for _, f := range t.Files {
 			if !strings.HasSuffix(f, ".md") {
