@@ -33,6 +33,9 @@ type Message struct {
 	// Time at which the stream stored it.
 	Time time.Time
 	Data []byte
+	// Pending is how many messages a reader had yet to be given when it was given this one, at least: 0 is
+	// the newest that there was. With filters at the server it counts what matches, else all.
+	Pending uint64
 }
 
 // Conflict is a lost race on one subject.

@@ -67,7 +67,7 @@ func (m *Memory) Append(ctx context.Context, records ...Record) ([]uint64, error
 	now := m.now()
 	for i, r := range records {
 		got[i] = uint64(len(m.messages)) + 1
-		m.messages = append(m.messages, Message{r.Subject, got[i], now, r.Data})
+		m.messages = append(m.messages, Message{Subject: r.Subject, Sequence: got[i], Time: now, Data: r.Data})
 		m.last[r.Subject] = got[i]
 		if r.ID != "" {
 			m.ids[r.ID] = got[i]
@@ -138,10 +138,14 @@ func (m *Memory) Read(ctx context.Context, from uint64, filters []string, fn fun
 // filtered is a new slice of the messages that match.
 func filtered(all []Message, filters []string) []Message {
 	out := make([]Message, 0, len(all))
-	for _, msg := range all {
+	for i, msg := range all {
 		if matches(filters, msg.Subject) {
+			msg.Pending = uint64(len(all) - 1 - i)
 			out = append(out, msg)
 		}
+	}
+	if len(out) > 0 { // what follows is not for this reader
+		out[len(out)-1].Pending = 0
 	}
 	return out
 }

@@ -237,5 +237,5 @@ func parseDelivery(m *nats.Msg) (Message, uint64, error) {
 		}
 		fields[i], rest = n, rest[:dot]
 	}
-	return Message{Subject: m.Subject, Sequence: fields[3], Time: time.Unix(0, int64(fields[1])).UTC(), Data: m.Data}, fields[2], nil
+	return Message{Subject: m.Subject, Sequence: fields[3], Time: time.Unix(0, int64(fields[1])).UTC(), Data: m.Data, Pending: fields[0]}, fields[2], nil
 }

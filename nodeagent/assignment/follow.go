@@ -117,9 +117,11 @@ type statement struct {
 	on       func(Change)
 	complete func()
 
-	mu     sync.Mutex // guards seen and closed, and orders the calls of on
-	seen   map[string]bool
-	closed [2]bool
+	mu   sync.Mutex // guards what follows, and orders the calls of on
+	seen map[string]bool
+	// Of the node's part and of everybody's: whether its mark was read, all that there was when
+	// reading began, and both. What was told since the mark comes behind it.
+	marked, caughtUp, closed [2]bool
 }
 
 func (s *statement) take(batch []journal.Message, _ uint64) error {
@@ -134,14 +136,20 @@ func (s *statement) take(batch []journal.Message, _ uint64) error {
 			s.f.Log.Warn("unknown assignment", zap.String("subject", m.Subject))
 			continue
 		}
+		part := 0
+		if a.Node == "" {
+			part = 1
+		}
 		if a.Mark {
-			if err := s.close(a.Node == ""); err != nil {
+			s.marked[part] = true
+		} else if err := s.one(a, m); err != nil {
+			return err
+		}
+		s.caughtUp[part] = s.caughtUp[part] || m.Pending == 0
+		if s.marked[part] && s.caughtUp[part] {
+			if err := s.close(part); err != nil {
 				return err
 			}
-			continue
-		}
-		if err := s.one(a, m); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -177,23 +185,19 @@ func replace(file string, data []byte) error {
 	return os.Rename(file+".new", file)
 }
 
-// close takes absence for removal: a full statement has been read up to its mark.
-func (s *statement) close(toAll bool) error {
-	i := 0
-	if toAll {
-		i = 1
-	}
-	if s.closed[i] {
+// close takes absence for removal: a full statement has been read, and all that was told since.
+func (s *statement) close(part int) error {
+	if s.closed[part] {
 		return nil
 	}
-	s.closed[i] = true
+	s.closed[part] = true
 	entries, err := os.ReadDir(s.f.Dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		a, err := subject.ParseAssignment(e.Name())
-		if err != nil || (a.Node == "") != toAll || s.seen[e.Name()] {
+		if err != nil || (a.Node == "") != (part == 1) || s.seen[e.Name()] {
 			continue
 		}
 		if err := os.Remove(filepath.Join(s.f.Dir, e.Name())); err != nil {
