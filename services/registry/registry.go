@@ -13,6 +13,7 @@ import (
 	"taffrail.dev/events/subject"
 	"taffrail.dev/services/deployment"
 	"taffrail.dev/services/dispatcher"
+	"taffrail.dev/services/disruption"
 	"taffrail.dev/services/dns"
 	"taffrail.dev/services/endpoints"
 	"taffrail.dev/services/garbage"
@@ -59,6 +60,7 @@ func All(c Config) []Service {
 		controller("rolls deployments out", deployment.New()),
 		controller("keeps as many pods as replica sets say", replicaset.New()),
 		controller("tells which pods are behind a service", endpoints.New()),
+		controller("counts what disruption budgets can spare", disruption.New()),
 		controller("empties namespaces that end", namespace.New(c.Resources)),
 		controller("deletes what lost its owner", garbage.New(c.Resources)),
 		vouching(controller("gives every namespace its service account", serviceaccount.New(string(c.Authority)))),

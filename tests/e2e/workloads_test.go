@@ -160,6 +160,8 @@ func TestScheduling(t *testing.T) {
 	shared.Must(t, "wait", "-n", ns, "--for=condition=Ready", "pod/picky", "pod/named", "--timeout=60s")
 
 	shared.Must(t, "create", "poddisruptionbudget", "-n", ns, "spare-none", "--selector=app=picky", "--min-available=1")
+	shared.Must(t, "wait", "-n", ns, "--for=jsonpath={.status.currentHealthy}=1", "poddisruptionbudget/spare-none", "--timeout=10s")
+	contains(t, shared.Must(t, "get", "-n", ns, "poddisruptionbudget"), "spare-none   1               N/A               0  ")
 	eviction := fmt.Sprintf(`{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"picky","namespace":%q}}`, ns)
 	evict := []string{"create", "--raw", "/api/v1/namespaces/" + ns + "/pods/picky/eviction", "-f", "-"}
 	shared.Refused(t, eviction, "Cannot evict pod as it would violate the pod's disruption budget.", evict...)
