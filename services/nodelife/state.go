@@ -41,7 +41,7 @@ func newState(c Config) *state {
 	return &state{
 		config: c, nodes: map[string]*corev1.Node{}, heard: map[string]time.Time{},
 		pods: map[subject.Object]*resident{}, on: map[string]map[subject.Object]*resident{},
-		ranges: newRanges(c.Pods, c.PerNode), log: record.NewLog(Name),
+		ranges: newRanges(c.Pods, c.PerNode), log: record.NewLog(Name).As("node-controller"),
 		watched: map[string]time.Time{}, missing: map[string]time.Time{}, tainted: map[string]map[corev1.Taint]time.Time{},
 	}
 }

@@ -64,7 +64,7 @@ func NewState() *State {
 		waiting: map[subject.Object]*waiting{}, classes: map[string]*class{},
 		axes: map[string]*axis{}, censuses: map[string]*census{}, groups: map[string]*group{}, imageNodes: map[string]int{},
 		namespaces: map[string]map[string]string{}, services: fold.NewStore[corev1.Service](subject.Services),
-		owners: newOwners(), selections: map[string]uint64{}, log: record.NewLog(Name),
+		owners: newOwners(), selections: map[string]uint64{}, log: record.NewLog(Name).As("default-scheduler"),
 	}
 }
 
