@@ -67,5 +67,5 @@ verify: packages thirdparty ## format, vet, staticcheck, house rules, generated 
 generate: packages thirdparty ## generated code
 	@ops/build/generate.sh
 
-fuzz: ## every fuzz target for a minute: make fuzz FUZZTIME=1m
+fuzz: packages build ## every fuzz target for a minute: make fuzz FUZZTIME=1m
 	@ops/build/fuzz.sh $${FUZZTIME:-1m} $(MODULES)
