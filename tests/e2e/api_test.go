@@ -91,8 +91,10 @@ func TestInformer(t *testing.T) {
 		UpdateFunc: func(_, now any) { seen <- "updated " + now.(*corev1.ConfigMap).Name },
 		DeleteFunc: func(was any) { seen <- "deleted " + was.(*corev1.ConfigMap).Name },
 	}))(t)
-	factory.StartWithContext(ctx)
+	running, stop := context.WithCancel(ctx)
+	factory.StartWithContext(running)
 	defer factory.Shutdown()
+	defer stop()
 	if !cache.WaitForCacheSync(ctx.Done(), informer.Informer().HasSynced) {
 		t.Fatal("the informer does not sync")
 	}
