@@ -4,6 +4,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"sync"
@@ -96,7 +97,8 @@ func (b *Bus) dial(role Role) (*nats.Conn, error) {
 	options := []nats.Option{
 		nats.Name("taffrail " + role.Name()), nats.CustomInboxPrefix(subject.Inbox(role.Actor...)),
 		nats.MaxReconnects(-1), nats.ReconnectWait(200 * time.Millisecond), nats.Timeout(10 * time.Second),
-		nats.ReconnectBufSize(-1), // a write fails at once when disconnected, rather than wait unseen
+		nats.IgnoreAuthErrorAbort(), // for the same reason as in connect
+		nats.ReconnectBufSize(-1),   // a write fails at once when disconnected, rather than wait unseen
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			log.Warn("bus connection error", zap.Error(err))
 		}),
@@ -111,11 +113,28 @@ func (b *Bus) dial(role Role) (*nats.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	nc, err := nats.Connect(b.config.URL, append(options, more...)...)
+	nc, err := connect(b.config.URL, append(options, more...))
 	if err != nil {
 		return nil, errs.F("connect to bus", errs.Unavailable, "as %s: %w", role.Name(), err)
 	}
 	return nc, nil
+}
+
+// connectAttempts and connectWait bound how long a connection that is not let in tries again.
+const (
+	connectAttempts = 5
+	connectWait     = 100 * time.Millisecond
+)
+
+// connect tries again when it is not let in: a server that learns of a new user lets go of all
+// connections that have not said yet whose they are.
+func connect(url string, options []nats.Option) (*nats.Conn, error) {
+	nc, err := nats.Connect(url, options...)
+	for attempt := 1; errors.Is(err, nats.ErrAuthorization) && attempt < connectAttempts; attempt++ {
+		<-time.After(time.Duration(attempt) * connectWait)
+		nc, err = nats.Connect(url, options...)
+	}
+	return nc, err
 }
 
 func (b *Bus) authentication(role Role) ([]nats.Option, error) {

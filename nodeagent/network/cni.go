@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 
 	"github.com/containernetworking/cni/libcni"
+	"github.com/containernetworking/cni/pkg/invoke"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/containernetworking/cni/pkg/version"
 
 	"taffrail.dev/nodeagent/network/netns"
 )
@@ -45,7 +47,9 @@ func NewCNI(config Config) (*CNI, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cni configuration: %w", err)
 	}
-	plugins := libcni.NewCNIConfigWithCacheDir([]string{config.PluginDir}, filepath.Join(config.Dir, "cni"), nil)
+	// Left to itself the library makes this at the first call, which may be several at once.
+	exec := &invoke.DefaultExec{RawExec: &invoke.RawExec{Stderr: os.Stderr}, PluginDecoder: version.PluginDecoder{}}
+	plugins := libcni.NewCNIConfigWithCacheDir([]string{config.PluginDir}, filepath.Join(config.Dir, "cni"), exec)
 	return &CNI{host: host{config: config}, plugins: plugins, list: list}, nil
 }
 

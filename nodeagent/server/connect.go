@@ -36,7 +36,7 @@ func (s *Server) exec(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	command := r.URL.Query()["command"]
-	remotecommand.ServeExec(w, r, streams{s.Runtime}, r.PathValue("pod"), r.PathValue("uid"), c.ID, command, options,
+	remotecommand.ServeExec(w, r, streams{s.Runtime, nil}, r.PathValue("pod"), r.PathValue("uid"), c.ID, command, options,
 		idleTimeout, creationTimeout, remotecommand.SupportedStreamingProtocols)
 }
 
@@ -51,7 +51,7 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	remotecommand.ServeAttach(w, r, streams{s.Runtime}, r.PathValue("pod"), r.PathValue("uid"), c.ID, options,
+	remotecommand.ServeAttach(w, r, streams{s.Runtime, c.Ended}, r.PathValue("pod"), r.PathValue("uid"), c.ID, options,
 		idleTimeout, creationTimeout, remotecommand.SupportedStreamingProtocols)
 }
 
@@ -61,7 +61,14 @@ func (s *Server) running(r *http.Request) (Container, error) {
 
 // streams runs commands and attaches, as the streaming library asks: a container's
 // ID stands for its name.
-type streams struct{ runtime runtime.Runtime }
+type streams struct {
+	runtime runtime.Runtime
+	// ended is closed when the container that is attached to has ended.
+	ended <-chan struct{}
+}
+
+// lastOutput is how long an attached client still gets what an ended container had written.
+const lastOutput = 200 * time.Millisecond
 
 var (
 	_ remotecommand.Executor = streams{}
@@ -82,6 +89,20 @@ func (s streams) ExecInContainer(ctx context.Context, _, _, id string, command [
 
 // AttachContainer connects to a container's own process.
 func (s streams) AttachContainer(ctx context.Context, _, _, id string, in io.Reader, out, err io.WriteCloser, _ bool, resize <-chan remotecommand.TerminalSize) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // ends with the container or the session
+		select {
+		case <-s.ended:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-time.After(lastOutput):
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	return s.runtime.Attach(ctx, id, clientStreams(ctx, in, out, err, resize))
 }
 

@@ -144,5 +144,9 @@ func fail(w http.ResponseWriter, err error) {
 	case errs.BadRequest:
 		code = http.StatusBadRequest
 	}
+	// Users read what it is about, not what was being done.
+	if e := new(errs.Error); errors.As(err, &e) && e.Cause != nil {
+		err = e.Cause
+	}
 	http.Error(w, err.Error(), code)
 }
