@@ -13,7 +13,7 @@ export PATH := $(BIN):$(PATH)
 export TAFFRAIL_BIN := $(BIN)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w"
 
-.PHONY: help packages build thirdparty up down clean-data demo test unit e2e kernel bench verify generate fuzz images
+.PHONY: help packages build thirdparty up down clean-data demo test unit e2e kernel bench verify generate fuzz
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

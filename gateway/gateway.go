@@ -80,7 +80,7 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.commands = &command.Handler{Server: g.rest, Authorize: parts.Authorizer.Authorize}
+	g.commands = &command.Handler{Server: g.rest, Authorize: parts.Authorizer.Authorize, Log: cfg.Log}
 	return g, nil
 }
 

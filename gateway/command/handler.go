@@ -2,10 +2,14 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"taffrail.dev/events/subject"
@@ -23,13 +27,24 @@ type Handler struct {
 	Server *rest.Server
 	// Authorize decides as for HTTP; nil allows all.
 	Authorize access.Authorize
+	// Log gets panics; nil for none.
+	Log *zap.Logger
 
 	repeats repeats
 }
 
 // Handle answers an actor's command: {"deployment"} is user system:taffrail:deployment, {"node", "a"} is
-// system:node:a. A repeat of a command that succeeded is answered with the first answer.
-func (h *Handler) Handle(ctx context.Context, actor []string, c *commandv1.Command) *commandv1.Result {
+// system:node:a. A repeat of a command that succeeded is answered with the first answer. One that panics
+// is refused, as a request over HTTP is: it must not end the gateway.
+func (h *Handler) Handle(ctx context.Context, actor []string, c *commandv1.Command) (answer *commandv1.Result) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			if h.Log != nil {
+				h.Log.Error("command panicked", zap.Any("panic", fault), zap.Strings("actor", actor), zap.ByteString("stack", debug.Stack()))
+			}
+			answer = refusal(apierrors.NewInternalError(errors.New("this command caused the gateway to panic; its log has the details")))
+		}
+	}()
 	if r := h.repeats.get(actor, c.GetId()); r != nil {
 		return r
 	}
