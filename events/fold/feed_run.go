@@ -27,8 +27,9 @@ type Feed struct {
 	config FeedConfig
 	hubs   map[subject.Stream]*hub
 	joined chan struct{} // a follower came
-	failed chan struct{} // closed when Run ends
 	once   sync.Once
+	ended  chan struct{} // closed when Run ends
+	cause  error         // what Run ended with, once ended is closed
 }
 
 var _ Source = (*Feed)(nil)
@@ -47,7 +48,7 @@ func NewFeed(c FeedConfig) *Feed {
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}
-	f := &Feed{config: c, hubs: map[subject.Stream]*hub{}, joined: make(chan struct{}, 1), failed: make(chan struct{})}
+	f := &Feed{config: c, hubs: map[subject.Stream]*hub{}, joined: make(chan struct{}, 1), ended: make(chan struct{})}
 	for stream := range c.Streams {
 		f.hubs[stream] = newHub()
 	}
@@ -57,7 +58,15 @@ func NewFeed(c FeedConfig) *Feed {
 // Run reads the streams until ctx ends or one cannot be read. It begins when the
 // first follower has come.
 func (f *Feed) Run(ctx context.Context) error {
-	defer f.once.Do(func() { close(f.failed) })
+	err := f.run(ctx)
+	f.once.Do(func() {
+		f.cause = err
+		close(f.ended)
+	})
+	return err
+}
+
+func (f *Feed) run(ctx context.Context) error {
 	if err := f.gather(ctx); err != nil {
 		return err
 	}
@@ -136,7 +145,8 @@ func (f *Feed) decode(stream subject.Stream, messages []journal.Message) []*Even
 	return events
 }
 
-// Follow hands fn the events of the resources.
+// Follow hands fn the events of the resources, until ctx ends, fn fails or the feed
+// ends; then the error wraps what the feed ended with.
 func (f *Feed) Follow(ctx context.Context, resources []subject.Resource, fn func(Batch) error) error {
 	s := &subscription{feed: f, wants: interest{}, fn: fn, wake: make(chan struct{}, 1), places: map[subject.Stream]*place{}}
 	for _, r := range resources {
@@ -200,11 +210,11 @@ func (s *subscription) run(ctx context.Context) error {
 		case <-s.wake:
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-s.feed.failed:
+		case <-s.feed.ended:
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return errs.F("follow", errs.Unavailable, "the feed ended")
+			return errs.F("follow", errs.Unavailable, "the feed ended: %w", s.feed.cause)
 		}
 	}
 }

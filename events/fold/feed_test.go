@@ -194,8 +194,8 @@ func TestFollowEndsWithTheFeed(t *testing.T) {
 		})
 	}()
 	_ = m.Run(ctx)
-	if err := <-followed; err == nil {
-		t.Error("no error")
+	if err := <-followed; !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v, want what the feed ended with", err)
 	}
 	feed := fold.NewFeed(fold.FeedConfig{Streams: map[subject.Stream]journal.Reader{}})
 	if err := feed.Follow(context.Background(), []subject.Resource{subject.Pods}, nil); err == nil {
