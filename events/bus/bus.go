@@ -52,7 +52,33 @@ func Open(ctx context.Context, c Config) (*Bus, error) {
 }
 
 func (b *Bus) setUp(ctx context.Context) error {
-	nc, err := b.dial(Gateway())
+	err := b.as(Gateway(), func(js jetstream.JetStream) error {
+		_, err := create(ctx, js, b.config.Replicas)
+		return err
+	})
+	if err != nil || b.embedded == nil {
+		return err
+	}
+	undone := 0
+	err = b.as(Operator(), func(js jetstream.JetStream) error {
+		undone, err = undoTorn(ctx, js)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if undone > 0 {
+		b.config.Log.Warn("undid the torn batch of a power cut", zap.Int("events", undone))
+		if err := b.embedded.restart(); err != nil { // the server still takes repeats of them for done
+			return err
+		}
+	}
+	return b.embedded.stage()
+}
+
+// as calls fn with a connection of a role, closed afterwards.
+func (b *Bus) as(role Role, fn func(jetstream.JetStream) error) error {
+	nc, err := b.dial(role)
 	if err != nil {
 		return err
 	}
@@ -61,8 +87,7 @@ func (b *Bus) setUp(ctx context.Context) error {
 	if err != nil {
 		return errs.E("open bus", errs.Internal, err)
 	}
-	_, err = create(ctx, js, b.config.Replicas)
-	return err
+	return fn(js)
 }
 
 // URL is where other processes reach an embedded bus that listens, or the remote's.

@@ -21,6 +21,7 @@ type embedded struct {
 	lock   *os.File
 	server *server.Server
 	disk   *disk
+	staged *staging
 
 	mu sync.Mutex
 	// roles are the users of this process, granted those of others, by public key.
@@ -28,10 +29,12 @@ type embedded struct {
 	keys  map[string]nkeys.KeyPair // by role name
 }
 
+func (c *Config) store() string { return filepath.Join(c.DataDir, "nats") }
+
 // start opens the data dir and runs a server on it.
 func start(c Config) (*embedded, error) {
 	const op = "open bus"
-	dir := filepath.Join(c.DataDir, "nats")
+	dir := c.store()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, errs.E(op, errs.Unavailable, err)
 	}
@@ -39,7 +42,7 @@ func start(c Config) (*embedded, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &embedded{config: c, lock: lock, keys: map[string]nkeys.KeyPair{}}
+	e := &embedded{config: c, lock: lock, staged: &staging{}, keys: map[string]nkeys.KeyPair{}}
 	if err := checkVersion(filepath.Join(dir, "version")); err != nil {
 		return nil, e.abandon(err)
 	}
@@ -49,25 +52,34 @@ func start(c Config) (*embedded, error) {
 	if err := e.addLocked(Operator()); err != nil {
 		return nil, e.abandon(err)
 	}
-	options, err := e.options()
-	if err != nil {
+	if err := e.serve(); err != nil {
 		return nil, e.abandon(err)
 	}
-	if e.server, err = server.NewServer(options); err != nil {
-		return nil, e.abandon(errs.E(op, errs.Invalid, err))
+	return e, nil
+}
+
+// serve runs a server.
+func (e *embedded) serve() error {
+	const op = "open bus"
+	options, err := e.options()
+	if err != nil {
+		return err
 	}
-	e.disk = &disk{dir: dir, server: e.server, broken: map[string]error{}}
-	e.server.SetLogger(serverLog{c.Log.Sugar()}, false, false)
+	if e.server, err = server.NewServer(options); err != nil {
+		return errs.E(op, errs.Invalid, err)
+	}
+	e.disk = &disk{dir: e.config.store(), server: e.server, broken: map[string]error{}}
+	e.server.SetLogger(serverLog{e.config.Log.Sugar()}, false, false)
 	e.server.Start()
 	if !e.server.ReadyForConnections(30 * time.Second) {
-		e.stop()
-		return nil, errs.F(op, errs.Unavailable, "the embedded server did not start")
+		err = errs.F(op, errs.Unavailable, "the embedded server did not start")
+	} else if !e.server.JetStreamEnabled() {
+		err = errs.F(op, errs.Unavailable, "the embedded server could not open its streams in %s", e.config.store())
 	}
-	if !e.server.JetStreamEnabled() {
-		e.stop()
-		return nil, errs.F(op, errs.Unavailable, "the embedded server could not open its streams in %s", dir)
+	if err != nil {
+		e.shutDown()
 	}
-	return e, nil
+	return err
 }
 
 func (e *embedded) abandon(err error) error {
@@ -75,9 +87,27 @@ func (e *embedded) abandon(err error) error {
 	return err
 }
 
-func (e *embedded) stop() {
+func (e *embedded) shutDown() {
 	e.server.Shutdown()
 	e.server.WaitForShutdown()
+}
+
+func (e *embedded) restart() error {
+	e.shutDown()
+	return e.serve()
+}
+
+// stage has batches staged in memory from now on.
+func (e *embedded) stage() (err error) {
+	if e.staged, err = stage(e.config.store()); err != nil {
+		return errs.E("stage batches in memory", errs.Unavailable, err)
+	}
+	return nil
+}
+
+func (e *embedded) stop() {
+	e.shutDown()
+	e.staged.close()
 	e.lock.Close()
 }
 
@@ -85,7 +115,7 @@ func (e *embedded) options() (*server.Options, error) {
 	o := &server.Options{
 		ServerName: "taffrail", DontListen: true, NoSigs: true, NoLog: true, NoSystemAccount: true,
 		MaxPayload: maxMessage, MaxPending: 512 << 20, WriteDeadline: 30 * time.Second,
-		JetStream: true, StoreDir: filepath.Join(e.config.DataDir, "nats"), DisableJetStreamBanner: true,
+		JetStream: true, StoreDir: e.config.store(), DisableJetStreamBanner: true,
 		JetStreamMaxMemory: e.config.MaxMemory, JetStreamMaxStore: e.config.MaxStore,
 		// An acknowledged write survives a power cut: the server's own default would
 		// lose two minutes.

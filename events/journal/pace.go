@@ -11,7 +11,7 @@ const (
 	firstPlain = 250 * time.Microsecond
 	firstBatch = 4 * time.Millisecond
 	// batchLeast is how many requests a batch has at least, whatever the costs.
-	batchLeast = 4
+	batchLeast = 2
 	// Costs are averages in which the newest weighs 1/paceWeight, and no sample more than paceJump
 	// times the average: one stall of the disk says little about the next round.
 	paceWeight = 8
@@ -23,9 +23,9 @@ const (
 	paceLeast = 10 * time.Microsecond
 )
 
-// pace chooses how a round is stored. A publish costs the server one sync; a batch several
-// files and their syncs, whatever its size. Where the balance lies depends on the disk and on who
-// else is using it, so it goes by what either has cost lately.
+// pace chooses how a round is stored. A publish costs the server one sync; a batch its staging and a
+// sync, whatever its size. Where the balance lies depends on where batches are staged, on the
+// disk and on who else is using it, so it goes by what either has cost lately.
 type pace struct {
 	mu    sync.Mutex
 	plain time.Duration // of one request

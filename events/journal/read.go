@@ -104,8 +104,13 @@ func (r *reading) consume(ctx context.Context) error {
 	if err := sub.SetPendingLimits(-1, -1); err != nil {
 		return err
 	}
+	end, err := r.end(ctx)
+	if err != nil {
+		return err
+	}
 	name := "read-" + nuid.Next()
-	if err := r.create(ctx, name, inbox); err != nil {
+	pending, err := r.create(ctx, name, inbox)
+	if err != nil {
 		return err
 	}
 	if !r.j.options.FilterAtServer { // who may read a part only may not delete consumers: it expires
@@ -114,7 +119,12 @@ func (r *reading) consume(ctx context.Context) error {
 	// A server that was away has lost the consumer, or what it sent meanwhile.
 	reconnected := nc.StatusChanged(nats.CONNECTED)
 	defer nc.RemoveStatusListener(reconnected)
-	c := consumer{reading: r}
+	c := consumer{reading: r, end: end}
+	if pending == 0 {
+		if err := c.pass(ctx, nil, end); err != nil {
+			return err
+		}
+	}
 	silent := time.NewTimer(3 * heartbeat)
 	defer silent.Stop()
 	for {
@@ -134,7 +144,17 @@ func (r *reading) consume(ctx context.Context) error {
 	}
 }
 
-func (r *reading) create(ctx context.Context, name, inbox string) error {
+// end is the stream's last sequence. What was deleted is not delivered, so who has been given all
+// there is has read as far. Who may read a part only does without.
+func (r *reading) end(ctx context.Context) (uint64, error) {
+	if r.j.options.FilterAtServer {
+		return 0, nil
+	}
+	return r.j.Last(ctx)
+}
+
+// create makes a consumer and returns how many messages it has to deliver so far.
+func (r *reading) create(ctx context.Context, name, inbox string) (pending uint64, err error) {
 	config := map[string]any{
 		"deliver_policy": "by_start_sequence", "opt_start_seq": r.from,
 		"ack_policy": "none", "max_deliver": 1, "replay_policy": "instant", "flow_control": true, "idle_heartbeat": heartbeat,
@@ -146,14 +166,18 @@ func (r *reading) create(ctx context.Context, name, inbox string) error {
 		config["filter_subject"] = r.serverFilter
 		api += "." + r.serverFilter
 	}
-	var made struct{}
-	return r.j.request(ctx, "read "+r.j.stream, api, map[string]any{"stream_name": r.j.stream, "config": config}, &made)
+	var made struct {
+		Pending uint64 `json:"num_pending"`
+	}
+	err = r.j.request(ctx, "read "+r.j.stream, api, map[string]any{"stream_name": r.j.stream, "config": config}, &made)
+	return made.Pending, err
 }
 
 // consumer is one ephemeral consumer's state.
 type consumer struct {
 	*reading
 	delivered uint64 // the last consumer sequence
+	end       uint64 // the stream's last sequence when the consumer was made
 }
 
 var errGap = errs.F("read journal", errs.Unavailable, "messages were lost on the way")
@@ -163,16 +187,9 @@ func (c *consumer) handle(ctx context.Context, msgs []*nats.Msg) error {
 	batch := make([]Message, 0, min(len(msgs), readBatch))
 	through := c.from - 1
 	flush := func() error {
-		if through < c.from {
-			return nil
-		}
-		c.from = through + 1
-		if err := c.fn(batch, through); err != nil {
-			c.failed = err
-			return err
-		}
+		full := batch
 		batch = make([]Message, 0, min(len(msgs), readBatch))
-		return ctx.Err()
+		return c.pass(ctx, full, through)
 	}
 	for _, m := range msgs {
 		if len(m.Data) == 0 && m.Header.Get("Status") != "" {
@@ -192,6 +209,9 @@ func (c *consumer) handle(ctx context.Context, msgs []*nats.Msg) error {
 			continue
 		}
 		through = msg.Sequence
+		if msg.Pending == 0 {
+			through = max(through, c.end)
+		}
 		if matches(c.filters, msg.Subject) {
 			batch = append(batch, msg)
 		}
@@ -202,6 +222,19 @@ func (c *consumer) handle(ctx context.Context, msgs []*nats.Msg) error {
 		}
 	}
 	return flush()
+}
+
+// pass hands on what is new.
+func (c *consumer) pass(ctx context.Context, batch []Message, through uint64) error {
+	if through < c.from {
+		return nil
+	}
+	c.from = through + 1
+	if err := c.fn(batch, through); err != nil {
+		c.failed = err
+		return err
+	}
+	return ctx.Err()
 }
 
 // control answers flow control and checks a heartbeat against what was delivered.

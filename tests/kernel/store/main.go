@@ -22,7 +22,7 @@ import (
 	"taffrail.dev/tests/instance"
 )
 
-const writers = 4
+const writers = 24
 
 func main() {
 	var s store
