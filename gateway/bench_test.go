@@ -44,13 +44,24 @@ func (d *door) load(b *testing.B, connections int) *load {
 }
 
 func (l *load) do(b *testing.B, method, path string, body []byte) int64 {
+	return l.send(b, method, path, protobuf, body)
+}
+
+// statusPatch is what a node agent says of a pod, in part; the number makes each a change.
+const statusPatch = `{"status":{"phase":"Running","message":"%d","podIP":"10.42.0.7","podIPs":[{"ip":"10.42.0.7"}],"conditions":[{"type":"Ready","status":"True"}]}}`
+
+func (l *load) patch(b *testing.B, path, patch string) {
+	l.send(b, "PATCH", path, "application/strategic-merge-patch+json", []byte(patch))
+}
+
+func (l *load) send(b *testing.B, method, path, contentType string, body []byte) int64 {
 	r, err := http.NewRequestWithContext(b.Context(), method, l.base+path, bytes.NewReader(body))
 	if err != nil {
 		b.Error(err)
 		return 0
 	}
 	r.Header.Set("Accept", protobuf)
-	r.Header.Set("Content-Type", protobuf)
+	r.Header.Set("Content-Type", contentType)
 	r.Header.Set("User-Agent", "bench/1")
 	answer, err := l.clients[int(l.next.Add(1))%len(l.clients)].Do(r)
 	if err != nil {
@@ -119,6 +130,12 @@ func BenchmarkHTTPS(b *testing.B) {
 		}
 		group.Wait()
 	}
+	b.Run("patch", func(b *testing.B) {
+		b.ReportAllocs()
+		parallel(b, 64, func(i int) {
+			l.patch(b, fmt.Sprintf("%s/p%d/status", pods, i%int(made.Load())+1), fmt.Sprintf(statusPatch, i))
+		})
+	})
 	b.Run("get", func(b *testing.B) {
 		b.ReportAllocs()
 		parallel(b, 64, func(i int) { l.do(b, "GET", fmt.Sprintf("%s/p%d", pods, i%int(made.Load())+1), nil) })
