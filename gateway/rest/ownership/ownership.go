@@ -33,7 +33,7 @@ type Owners struct {
 func New(kinds []*kind.Kind) *Owners {
 	o := &Owners{kinds: map[schema.GroupVersionKind]*kind.Kind{}}
 	o.converter = sync.OnceValue(func() managedfields.TypeConverter {
-		return applyconfigurations.NewTypeConverter(clientscheme.Scheme)
+		return &trusting{TypeConverter: applyconfigurations.NewTypeConverter(clientscheme.Scheme)}
 	})
 	for _, k := range kinds {
 		o.kinds[k.GroupVersionKind] = k

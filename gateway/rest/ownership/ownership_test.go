@@ -2,6 +2,7 @@ package ownership
 
 import (
 	"reflect"
+	"sync"
 	"testing"
 	"time"
 
@@ -9,6 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/client-go/applyconfigurations"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/randfill"
 
 	"taffrail.dev/gateway/kind"
@@ -39,11 +43,20 @@ func pod() *corev1.Pod {
 	}
 }
 
+// unaided is the owners as the library alone makes them.
+func unaided(kinds []*kind.Kind) *Owners {
+	o := New(kinds)
+	o.converter = sync.OnceValue(func() managedfields.TypeConverter {
+		return applyconfigurations.NewTypeConverter(clientscheme.Scheme)
+	})
+	return o
+}
+
 // TestWalkAgrees compares the walk with the field manager, on a pod and on random objects of every kind.
 func TestWalkAgrees(t *testing.T) {
 	t.Parallel()
 	kinds := kind.All(kind.Hooks{})
-	owners := New(kinds)
+	owners, library := New(kinds), unaided(kinds)
 	for _, k := range kinds {
 		if k.Internal || k.Review != nil {
 			continue
@@ -79,7 +92,7 @@ func TestWalkAgrees(t *testing.T) {
 				refused++
 				continue
 			}
-			m.Updated(k.New(), obj, "m")
+			library.Manager(k, "").Updated(k.New(), obj, "m")
 			want := "{}"
 			if managed := obj.GetManagedFields(); len(managed) > 0 {
 				want = string(managed[0].FieldsV1.Raw)
@@ -96,7 +109,7 @@ func TestWalkAgrees(t *testing.T) {
 func TestUpdatedAgrees(t *testing.T) {
 	t.Parallel()
 	kinds := kind.All(kind.Hooks{})
-	owners := New(kinds)
+	owners, library := New(kinds), unaided(kinds)
 	for _, k := range kinds {
 		if k.Internal || k.Review != nil {
 			continue
@@ -113,7 +126,7 @@ func TestUpdatedAgrees(t *testing.T) {
 		)
 		for _, subresource := range []string{"", "status"} {
 			m := owners.Manager(k, subresource)
-			full, err := m.fields()
+			full, err := library.Manager(k, subresource).fields()
 			if err != nil {
 				t.Fatal(err)
 			}
