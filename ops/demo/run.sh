@@ -52,8 +52,9 @@ if ! wait "$load"; then cat "$work/load.log"; echo "requests failed during the r
 cat "$work/load.log"
 
 say "a deleted pod is replaced"
-victim=$(kubectl get pods -l app=web -o jsonpath='{.items[0].metadata.name}')
-show kubectl delete pod "$victim"
+# one that is not ending already
+staying=$(kubectl get pods -l app=web -o go-template='{{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}')
+show kubectl delete pod "${staying%% *}"
 show kubectl wait --for=condition=Available deployment/web --timeout=60s
 show kubectl rollout status deployment/web --timeout=60s
 show kubectl get pods -l app=web
