@@ -13,6 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const (
+	prefix = "taffrail-"
+	// owner is the link in a staging folder that says whose it is.
+	owner = "store"
+)
+
 // stagingRoom is what a file system in memory must have free to stage batches in: a few of the longest.
 const stagingRoom = 128 << 20
 
@@ -63,7 +69,9 @@ func (s *staging) close() {
 			_ = os.Remove(link)
 		}
 	}
-	_ = os.Remove(s.folder)
+	if left, err := os.ReadDir(s.folder); err == nil && len(left) == 1 { // the owner's link
+		_ = os.RemoveAll(s.folder)
+	}
 }
 
 // memoryFor is a folder in memory of this user's alone, the same for each start on a store;
@@ -79,15 +87,34 @@ func memoryFor(store string) (string, error) {
 		if err := unix.Statfs(memory, &s); err != nil || s.Type != unix.TMPFS_MAGIC || int64(s.Bavail)*s.Bsize < stagingRoom {
 			continue
 		}
-		folder := filepath.Join(memory, "taffrail-"+hex.EncodeToString(sum[:6]))
+		folder := filepath.Join(memory, prefix+hex.EncodeToString(sum[:6]))
 		if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			continue
 		}
-		if ours(folder) {
-			return folder, nil
+		if !ours(folder) {
+			continue
 		}
+		if err := os.Symlink(absolute, filepath.Join(folder, owner)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", err
+		}
+		sweep(memory)
+		return folder, nil
 	}
 	return "", nil
+}
+
+// sweep removes the folders of stores that are no more, which were killed and then deleted.
+func sweep(memory string) {
+	folders, _ := filepath.Glob(filepath.Join(memory, prefix+"*"))
+	for _, folder := range folders {
+		store, err := os.Readlink(filepath.Join(folder, owner))
+		if err != nil || !ours(folder) {
+			continue
+		}
+		if _, err := os.Stat(store); errors.Is(err, fs.ErrNotExist) {
+			_ = os.RemoveAll(folder)
+		}
+	}
 }
 
 // ours says whether it is a folder that no other user can reach, nor has put there.
@@ -96,6 +123,6 @@ func ours(folder string) bool {
 	if err != nil || !info.IsDir() || info.Mode().Perm() != 0o700 {
 		return false
 	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(owner.Uid) == os.Geteuid()
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
 }

@@ -48,6 +48,24 @@ func TestStagedInMemory(t *testing.T) {
 	}
 }
 
+// TestStagingIsSwept deletes a store whose process was killed: the next start of any sweeps up after it.
+func TestStagingIsSwept(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "gone")
+	kill(t, dir, 10, map[uint64]string{})
+	memory, err := os.Readlink(filepath.Join(streamFolder(dir), "batches"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	open(t, bus.Config{DataDir: t.TempDir()})
+	if _, err := os.Stat(memory); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", memory, err)
+	}
+}
+
 // TestTornBatch cuts the power in the middle of a commit: the last of a batch is not on disk, nor is what
 // was staged. None of it is there at the next start, and its repeat is stored.
 func TestTornBatch(t *testing.T) {
