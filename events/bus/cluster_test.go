@@ -11,7 +11,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"taffrail.dev/events/bus"
+	"taffrail.dev/events/errs"
 	"taffrail.dev/events/journal"
+	"taffrail.dev/events/subject"
 )
 
 // cluster is three servers; it returns where one of them listens.
@@ -80,4 +82,34 @@ func TestReplicated(t *testing.T) {
 	b := open(t, bus.Config{URL: cluster(t), Replicas: 3})
 	j := state(t, b)
 	underLoad(t, j, journal.NewAppender(j, true))
+}
+
+// TestFence learns positions by appending: each is after all that was acknowledged and is the same for every reader,
+// none is shown to one, and only the newest is kept.
+func TestFence(t *testing.T) {
+	t.Parallel()
+	b := open(t, bus.Config{URL: cluster(t), Replicas: 3})
+	j, err := b.Journal(bus.Gateway(), subject.State, journal.Options{Fence: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last uint64
+	for i := range 5 {
+		got, err := j.Append(withTimeout(t), journal.Record{Subject: path(i), Data: []byte("x")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last, err = j.Last(withTimeout(t)); err != nil || last <= got[0] {
+			t.Fatalf("the last is %d after %v was acknowledged: %v", last, got, err)
+		}
+	}
+	if got := subjectsThrough(t, j, last); len(got) != 5 {
+		t.Errorf("read %v", got)
+	}
+	if _, err := j.Get(withTimeout(t), last); err != nil {
+		t.Errorf("the newest fence: %v", err)
+	}
+	if m, err := j.Get(withTimeout(t), 2); !errs.Is(err, errs.NotFound) {
+		t.Errorf("an older fence is kept: %+v, %v", m, err)
+	}
 }

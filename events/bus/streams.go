@@ -47,6 +47,7 @@ func Streams(replicas int) []jetstream.StreamConfig {
 		s.Discard = jetstream.DiscardOld
 		s.AllowDirect = true
 		s.AllowAtomicPublish = true
+		s.AllowRollup = !s.DenyPurge // of fences
 		s.MaxConsumers = -1
 		s.MaxMsgs, s.MaxBytes, s.MaxMsgSize = -1, -1, maxMessage
 		if s.MaxMsgsPerSubject == 0 {

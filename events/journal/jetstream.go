@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"taffrail.dev/events/errs"
+	"taffrail.dev/events/subject"
 )
 
 // JetStream is a stream of a NATS server. The stream exists already and has atomic
@@ -17,6 +18,7 @@ import (
 type JetStream struct {
 	nc      *nats.Conn
 	stream  string
+	fence   string // the subject of fences
 	options Options
 	replies replies
 	pace    *pace
@@ -29,6 +31,9 @@ type Options struct {
 	// FilterAtServer makes Read leave filtering to the server: less traffic for a
 	// reader of little, and the only way for one that may not read all. Takes at most one filter.
 	FilterAtServer bool
+	// Fence makes Last append to learn. A stream of several replicas needs it: a server that leads it no
+	// more, and has not noticed, tells an older last sequence.
+	Fence bool
 	// Timeout of one request to the server; 0 is 10 s.
 	Timeout time.Duration
 	// Storage is that of a server in this process; nil if it is elsewhere or in memory.
@@ -50,7 +55,9 @@ func NewJetStream(nc *nats.Conn, stream string, options Options) *JetStream {
 	if options.Timeout == 0 {
 		options.Timeout = 10 * time.Second
 	}
-	return &JetStream{nc: nc, stream: stream, options: options, replies: replies{nc: nc}, pace: newPace()}
+	return &JetStream{
+		nc: nc, stream: stream, fence: subject.Stream(stream).Fence(), options: options, replies: replies{nc: nc}, pace: newPace(),
+	}
 }
 
 // Close gives up the journal's subscription.
@@ -86,6 +93,26 @@ func (j *JetStream) request(ctx context.Context, op, subject string, body any, i
 
 // Last is the sequence of the stream's last message.
 func (j *JetStream) Last(ctx context.Context) (uint64, error) {
+	if j.options.Fence {
+		return j.appendFence(ctx)
+	}
+	return j.told(ctx)
+}
+
+// appendFence takes a new position on the stream, in place of the last one taken.
+func (j *JetStream) appendFence(ctx context.Context) (uint64, error) {
+	a, err := j.call(ctx, &nats.Msg{Subject: j.fence, Header: nats.Header{nats.MsgRollup: {nats.MsgRollupSubject}}})
+	if err != nil {
+		return 0, err
+	}
+	if a.Error != nil {
+		return 0, a.Error.as("fence journal")
+	}
+	return a.Sequence, nil
+}
+
+// told is the last sequence by the word of the server that leads the stream, or led it.
+func (j *JetStream) told(ctx context.Context) (uint64, error) {
 	var info struct {
 		State struct {
 			LastSeq uint64 `json:"last_seq"`

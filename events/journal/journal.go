@@ -72,7 +72,7 @@ type Reader interface {
 	// Read calls fn with batches of messages whose subjects match any filter (none: all), from
 	// sequence `from` on, in order, each once, and follows the stream until ctx ends or fn
 	// fails. through is the sequence up to which nothing is missing: also
-	// called with no messages to report progress past others' messages. fn owns the slice, not
+	// called with no messages to report progress past others' messages and fences. fn owns the slice, not
 	// the Data. A gap or a broken connection is mended inside.
 	Read(ctx context.Context, from uint64, filters []string, fn func(batch []Message, through uint64) error) error
 }

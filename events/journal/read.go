@@ -150,7 +150,7 @@ func (r *reading) end(ctx context.Context) (uint64, error) {
 	if r.j.options.FilterAtServer {
 		return 0, nil
 	}
-	return r.j.Last(ctx)
+	return r.j.told(ctx)
 }
 
 // create makes a consumer and returns how many messages it has to deliver so far.
@@ -212,7 +212,7 @@ func (c *consumer) handle(ctx context.Context, msgs []*nats.Msg) error {
 		if msg.Pending == 0 {
 			through = max(through, c.end)
 		}
-		if matches(c.filters, msg.Subject) {
+		if msg.Subject != c.j.fence && matches(c.filters, msg.Subject) {
 			batch = append(batch, msg)
 		}
 		if len(batch) == readBatch {

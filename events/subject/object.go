@@ -11,6 +11,10 @@ func (s Stream) Prefix() string { return strings.ToLower(string(s)) }
 // All is the wildcard of a stream's subjects: "state.>".
 func (s Stream) All() string { return s.Prefix() + ".>" }
 
+// Fence is the subject of messages that mark a position on a stream and say nothing else. It is no
+// object's.
+func (s Stream) Fence() string { return s.Prefix() + ".fence" }
+
 // Subject is the literal subject of an object's events, on its resource's stream:
 // state.<group>.<resource>.<namespace>.<name>.
 func (o Object) Subject() string {
