@@ -72,6 +72,7 @@ func gatewayCommand() *cobra.Command {
 	return joiningCommand("gateway", "Run a gateway: the API, by HTTPS and by commands", cluster.RunGateway, stateFlags, func(command *cobra.Command, c *cluster.Config) {
 		f := command.Flags()
 		f.IntVar(&c.HTTPSPort, "https-port", 6443, "port of the gateway")
+		natsReplicasFlag(f, c)
 		f.StringVar(&c.NameServer, "name-server", "", "address, host:port, of the cluster's name server")
 	})
 }

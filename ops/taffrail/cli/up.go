@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"taffrail.dev/ops/taffrail/cluster"
 	"taffrail.dev/ops/taffrail/datadir"
@@ -47,6 +48,7 @@ func upCommand() *cobra.Command {
 	f.StringVar(&c.NATSURL, "nats-url", "", "NATS server with JetStream to use instead of the embedded one")
 	f.StringVar(&c.NATSCreds, "nats-creds", "", "file of credentials for --nats-url")
 	f.StringVar(&c.NATSCA, "nats-ca", "", "file of the authority that vouches for --nats-url (default: the system's)")
+	natsReplicasFlag(f, &c)
 	f.StringVar(&c.NATSListen, "nats-listen", "", "address, host:port, at which other processes join by the credentials in DIR/creds and the authority DIR/pki/ca.crt")
 	f.BoolVar(&noNode, "no-node", false, "control plane alone: for hosts without containers, and for load tests")
 	f.StringVar(&c.NodeName, "node-name", "", "name of this machine as a node (default: its host name)")
@@ -57,6 +59,10 @@ func upCommand() *cobra.Command {
 	f.IntVar(&readyFD, "ready-fd", 0, "file descriptor to report progress to")
 	_ = f.MarkHidden("ready-fd") // the flag exists
 	return up
+}
+
+func natsReplicasFlag(f *pflag.FlagSet, c *cluster.Config) {
+	f.IntVar(&c.NATSReplicas, "nats-replicas", 1, "servers of --nats-url that keep each stream: 1, 3 or 5")
 }
 
 // readyLine is the last that a starting instance reports.

@@ -37,6 +37,8 @@ type Config struct {
 	// NATSURL, NATSCreds and NATSCA name a journal elsewhere, how to be let in, and who vouches for it;
 	// NATSListen opens the embedded one to others.
 	NATSURL, NATSCreds, NATSCA, NATSListen string
+	// NATSReplicas is how many servers of NATSURL keep each stream: 1, 3 or 5; 0 is 1.
+	NATSReplicas int
 	// PKI is the folder of keys and certificates; empty is that of Dir.
 	PKI string
 	// Node runs pods on this machine, NodeName and NodeIP are how it is known; empty are
@@ -75,6 +77,9 @@ func (c *Config) complete() (host, error) {
 	if (c.NATSCreds != "" || c.NATSCA != "") && c.NATSURL == "" {
 		return h, errors.New("--nats-creds and --nats-ca are for another server: name it with --nats-url")
 	}
+	if err := c.completeReplicas(); err != nil {
+		return h, err
+	}
 	if c.Node && os.Geteuid() != 0 {
 		return h, errors.New("running pods needs root: use --no-node for the control plane alone")
 	}
@@ -91,6 +96,22 @@ func (c *Config) complete() (host, error) {
 	}
 	return h, c.completeAddress(&h)
 }
+
+func (c *Config) completeReplicas() error {
+	if c.NATSReplicas == 0 {
+		c.NATSReplicas = 1
+	}
+	switch {
+	case c.NATSReplicas != 1 && c.NATSReplicas != 3 && c.NATSReplicas != 5:
+		return fmt.Errorf("--nats-replicas %d: a stream is kept by 1, 3 or 5 servers", c.NATSReplicas)
+	case c.NATSReplicas > 1 && c.NATSURL == "":
+		return errors.New("--nats-replicas is for a cluster of servers: name them with --nats-url")
+	}
+	return nil
+}
+
+// replicated says that each stream is kept by several servers.
+func (c *Config) replicated() bool { return c.NATSReplicas > 1 }
 
 func (c *Config) completeAddress(h *host) (err error) {
 	if c.NodeIP != "" {

@@ -36,11 +36,9 @@ func (i *instance) newGateway(ctx context.Context) (*gateway.Gateway, error) {
 	}
 	journals := map[subject.Stream]journal.Journal{}
 	for _, stream := range []subject.Stream{subject.State, subject.Leases, subject.Events} {
-		j, err := i.bus.Journal(bus.Gateway(), stream, journal.Options{})
-		if err != nil {
+		if journals[stream], err = i.bus.Journal(bus.Gateway(), stream, journal.Options{Fence: i.replicated()}); err != nil {
 			return nil, err
 		}
-		journals[stream] = appended{j, journal.NewAppender(j, i.NATSURL != "")}
 	}
 	snapshots, err := i.snapshots(ctx, bus.Gateway())
 	if err != nil {
@@ -63,18 +61,12 @@ func (i *instance) newGateway(ctx context.Context) (*gateway.Gateway, error) {
 	}
 	kubelet := i.keys.KubeletClient.TLS()
 	return gateway.New(gateway.Config{
-		Journals: journals, Snapshots: snapshots, Commands: commands,
+		Journals: journals, Replicated: i.replicated(), Snapshots: snapshots, Commands: commands,
 		Listener: listener, Plain: plain, Address: i.endpoint(listener).String(),
 		Serving: i.keys.Serving.TLS(), ClientCAs: i.keys.CA, KubeletClient: &kubelet,
 		TokenKey: i.keys.ServiceAccountKey, Admission: plugins, OpenAPI: documents,
 		Log: i.Log, Metrics: i.metrics, Gather: i.metrics,
 	})
-}
-
-// appended is a stream whose writes are committed together under load.
-type appended struct {
-	journal.Reader
-	journal.Writer
 }
 
 // endpoint is where this gateway is reached from pods and other machines.

@@ -24,7 +24,7 @@ import (
 
 // remote is the bus that the configuration names.
 func remote(c *Config) (bus.Config, error) {
-	out := bus.Config{URL: c.NATSURL, Credentials: c.NATSCreds, Log: c.Log}
+	out := bus.Config{URL: c.NATSURL, Credentials: c.NATSCreds, Replicas: c.NATSReplicas, Log: c.Log}
 	if c.NATSCA == "" {
 		return out, nil
 	}
