@@ -52,10 +52,7 @@ func Open(ctx context.Context, c Config) (*Bus, error) {
 }
 
 func (b *Bus) setUp(ctx context.Context) error {
-	err := b.as(Gateway(), func(js jetstream.JetStream) error {
-		_, err := create(ctx, js, b.config.Replicas)
-		return err
-	})
+	err := b.as(Gateway(), func(js jetstream.JetStream) error { return createSoon(ctx, js, b.config.Replicas) })
 	if err != nil || b.embedded == nil {
 		return err
 	}

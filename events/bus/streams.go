@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"taffrail.dev/events/errs"
@@ -57,22 +58,53 @@ func Streams(replicas int) []jetstream.StreamConfig {
 	return streams
 }
 
+const (
+	// leaderPatience is how long a cluster of servers may take to agree on who leads, as it does when it starts.
+	leaderPatience = time.Minute
+	leaderPause    = 200 * time.Millisecond
+)
+
+// createSoon is create, again while the servers have no leader.
+func createSoon(ctx context.Context, js jetstream.JetStream, replicas int) error {
+	deadline := time.Now().Add(leaderPatience)
+	for {
+		err := create(ctx, js, replicas)
+		if err == nil || !leaderless(err) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-time.After(leaderPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// leaderless says whether an error is what servers without a leader answer, or do not.
+func leaderless(err error) bool {
+	var refused *jetstream.APIError
+	if errors.As(err, &refused) {
+		return refused.Code == 503
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout)
+}
+
 // create makes the streams and the bucket, or brings them up to date.
-func create(ctx context.Context, js jetstream.JetStream, replicas int) (jetstream.ObjectStore, error) {
+func create(ctx context.Context, js jetstream.JetStream, replicas int) error {
 	const op = "create streams"
 	for _, config := range Streams(replicas) {
 		if _, err := js.CreateOrUpdateStream(ctx, config); err != nil {
-			return nil, errs.F(op, errs.Unavailable, "stream %s: %w", config.Name, err)
+			return errs.F(op, errs.Unavailable, "stream %s: %w", config.Name, err)
 		}
 	}
-	store, err := js.ObjectStore(ctx, Snapshots)
+	_, err := js.ObjectStore(ctx, Snapshots)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		store, err = js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{
+		_, err = js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{
 			Bucket: Snapshots, Description: "state of a stream at a sequence", Storage: jetstream.FileStorage, Replicas: replicas,
 		})
 	}
 	if err != nil {
-		return nil, errs.F(op, errs.Unavailable, "bucket %s: %w", Snapshots, err)
+		return errs.F(op, errs.Unavailable, "bucket %s: %w", Snapshots, err)
 	}
-	return store, nil
+	return nil
 }

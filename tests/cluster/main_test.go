@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,14 +15,10 @@ import (
 	"taffrail.dev/tests/instance"
 )
 
-// binary is the control plane's: in TAFFRAIL_BIN, or where `make build` puts it.
+// binary is the control plane's.
 func binary(t *testing.T) string {
 	t.Helper()
-	folder := os.Getenv("TAFFRAIL_BIN")
-	if folder == "" {
-		folder = "../../bin"
-	}
-	path, err := filepath.Abs(filepath.Join(folder, "taffrail"))
+	path, err := filepath.Abs(instance.Binary())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,26 @@ type Setup struct {
 	Root string
 }
 
+// Binary is the control plane's, a path: in the folder that TAFFRAIL_BIN names, or where `make build` puts it.
+func Binary() string {
+	folder := os.Getenv("TAFFRAIL_BIN")
+	if folder == "" {
+		folder = filepath.Join(root(), "bin")
+	}
+	return filepath.Join(folder, "taffrail")
+}
+
+// root is the repository's: the folder that has go.work.
+func root() string {
+	folder, err := os.Getwd()
+	for ; err == nil && folder != "/"; folder = filepath.Dir(folder) {
+		if _, err := os.Stat(filepath.Join(folder, "go.work")); err == nil {
+			return folder
+		}
+	}
+	return ""
+}
+
 // Start runs `taffrail up --no-node` on a data dir and waits until it is ready.
 func Start(ctx context.Context, binary, data string) (*Instance, error) {
 	return Setup{Binary: binary, Data: data}.Start(ctx)

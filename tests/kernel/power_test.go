@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"taffrail.dev/tests/instance"
 	"taffrail.dev/tests/kernel"
 )
 
@@ -15,11 +16,7 @@ import (
 // moment: after each, and in the end, every acknowledged object is there.
 func TestControlPlanePowerCut(t *testing.T) {
 	t.Parallel()
-	folder := os.Getenv("TAFFRAIL_BIN")
-	if folder == "" {
-		folder = "../../bin"
-	}
-	binary, err := filepath.Abs(filepath.Join(folder, "taffrail"))
+	binary, err := filepath.Abs(instance.Binary())
 	if err != nil {
 		t.Fatal(err)
 	}
