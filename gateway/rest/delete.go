@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -35,17 +34,7 @@ func (s *Server) delete(ctx context.Context, c *Call) (*Reply, error) {
 		return nil, err
 	}
 	t := s.begin(c)
-	for range attempts {
-		e, err := s.current(ctx, c, c.Expect)
-		if err != nil {
-			return nil, err
-		}
-		reply, err := s.deleteOnce(ctx, c, t, e)
-		if !errors.Is(err, errRace) {
-			return reply, err
-		}
-	}
-	return nil, errModified(c.served.gr, c.Name)
+	return s.onCurrent(ctx, c, c.Expect, func(e *view.Entry) (*Reply, error) { return s.deleteOnce(ctx, c, t, e) })
 }
 
 func deletable(o *metav1.DeleteOptions) error {

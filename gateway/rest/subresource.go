@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -28,17 +27,9 @@ func (s *Server) createOn(ctx context.Context, c *Call) (*Reply, error) {
 		return nil, err
 	}
 	t := s.begin(c)
-	for range attempts {
-		e, err := s.current(ctx, c, c.Expect)
-		if err != nil {
-			return nil, err
-		}
-		reply, err := s.createOnOnce(ctx, c, t, e, body.DeepCopyObject().(kind.Object))
-		if !errors.Is(err, errRace) {
-			return reply, err
-		}
-	}
-	return nil, errModified(c.served.gr, c.Name)
+	return s.onCurrent(ctx, c, c.Expect, func(e *view.Entry) (*Reply, error) {
+		return s.createOnOnce(ctx, c, t, e, body.DeepCopyObject().(kind.Object))
+	})
 }
 
 func (s *Server) createOnOnce(ctx context.Context, c *Call, t *tx, e *view.Entry, body kind.Object) (*Reply, error) {

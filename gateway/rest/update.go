@@ -47,21 +47,37 @@ func (s *Server) update(ctx context.Context, c *Call) (*Reply, error) {
 
 func (c *Call) owner() *ownership.Manager { return c.served.owners[c.Subresource] }
 
-// replace is the loop of every write to an existing object: change it, decide, append; again if
-// another write came between and the client did not insist on a version.
+// replace changes an existing object.
 func (s *Server) replace(ctx context.Context, c *Call, expect uint64, to change, own func(obj, old kind.Object)) (*Reply, error) {
 	t := s.begin(c)
+	return s.onCurrent(ctx, c, expect, func(e *view.Entry) (*Reply, error) { return s.replaceOnce(ctx, c, t, e, to, own) })
+}
+
+// onCurrent is the loop of every write to an existing object: decide on it, append; again if another write came
+// between and the client did not insist on a version. The view may lag: what is answered without an append (a
+// refusal, that nothing changes) holds only if the object that it was decided on is still the newest.
+func (s *Server) onCurrent(ctx context.Context, c *Call, expect uint64, once func(*view.Entry) (*Reply, error)) (*Reply, error) {
 	for range attempts {
 		e, err := s.current(ctx, c, expect)
 		if err != nil {
 			return nil, err
 		}
-		reply, err := s.replaceOnce(ctx, c, t, e, to, own)
-		if !errors.Is(err, errRace) {
+		reply, err := once(e)
+		appended := err == nil && reply.Sequence != e.Sequence
+		if appended || !errors.Is(err, errRace) && !s.superseded(ctx, c, e) {
 			return reply, err
 		}
 	}
 	return nil, errModified(c.served.gr, c.Name)
+}
+
+// superseded says whether there is something newer than an object; false also if the journal does not tell.
+func (s *Server) superseded(ctx context.Context, c *Call, e *view.Entry) bool {
+	if s.cfg.View.Fresh(ctx, c.table) != nil {
+		return false
+	}
+	now := c.table.Snapshot().Get(c.Namespace, c.Name)
+	return now == nil || now.Sequence != e.Sequence
 }
 
 // current is the stored object, of the version and uid that the call insists on.
@@ -70,28 +86,34 @@ func (s *Server) current(ctx context.Context, c *Call, expect uint64) (*view.Ent
 	if err != nil {
 		return nil, err
 	}
-	if expect > e.Sequence {
-		if err := s.cfg.View.Fresh(ctx, c.table); err != nil {
-			return nil, err
-		}
-		if e, err = s.found(ctx, c); err != nil {
-			return nil, err
-		}
+	if err = c.insisted(e, expect); err == nil {
+		return e, nil
 	}
+	if fresh := s.cfg.View.Fresh(ctx, c.table); fresh != nil {
+		return nil, fresh
+	}
+	if e, err = s.found(ctx, c); err != nil {
+		return nil, err
+	}
+	return e, c.insisted(e, expect)
+}
+
+// insisted checks an object against what the call insists on.
+func (c *Call) insisted(e *view.Entry, expect uint64) error {
 	if expect != 0 && expect != e.Sequence {
-		return nil, errModified(c.served.gr, c.Name)
+		return errModified(c.served.gr, c.Name)
 	}
 	if c.ExpectUID == "" {
-		return e, nil
+		return nil
 	}
 	obj, err := e.Object()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if uid := string(obj.GetUID()); uid != c.ExpectUID {
-		return nil, apierrors.NewConflict(c.served.gr, c.Name, fmt.Errorf("Precondition failed: UID in precondition: %s, UID in object meta: %s", c.ExpectUID, uid))
+		return apierrors.NewConflict(c.served.gr, c.Name, fmt.Errorf("Precondition failed: UID in precondition: %s, UID in object meta: %s", c.ExpectUID, uid))
 	}
-	return e, nil
+	return nil
 }
 
 func (s *Server) replaceOnce(ctx context.Context, c *Call, t *tx, e *view.Entry, to change, own func(obj, old kind.Object)) (*Reply, error) {

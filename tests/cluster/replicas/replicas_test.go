@@ -188,7 +188,7 @@ func check(t *testing.T, h *history, events []told, end int64) {
 		t.Error("too little came about for a test")
 	}
 	if result := porcupine.CheckOperationsTimeout(register, operations, time.Minute); result != porcupine.Ok {
-		t.Errorf("no one order explains what clients saw: %s", result)
+		t.Errorf("no one order explains what clients saw: %s\n%s", result, explain(operations, events))
 	}
 }
 
