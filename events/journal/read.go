@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"taffrail.dev/events/errs"
+	"taffrail.dev/events/subject"
 )
 
 const (
@@ -104,13 +105,12 @@ func (r *reading) consume(ctx context.Context) error {
 	if err := sub.SetPendingLimits(-1, -1); err != nil {
 		return err
 	}
-	end, err := r.end(ctx)
+	end, err := r.tail(ctx)
 	if err != nil {
 		return err
 	}
 	name := "read-" + nuid.Next()
-	pending, err := r.create(ctx, name, inbox)
-	if err != nil {
+	if err := r.create(ctx, name, inbox); err != nil {
 		return err
 	}
 	if !r.j.options.FilterAtServer { // who may read a part only may not delete consumers: it expires
@@ -120,8 +120,8 @@ func (r *reading) consume(ctx context.Context) error {
 	reconnected := nc.StatusChanged(nats.CONNECTED)
 	defer nc.RemoveStatusListener(reconnected)
 	c := consumer{reading: r, end: end}
-	if pending == 0 {
-		if err := c.pass(ctx, nil, end); err != nil {
+	if end.message < r.from {
+		if err := c.pass(ctx, nil, end.sequence); err != nil {
 			return err
 		}
 	}
@@ -144,17 +144,32 @@ func (r *reading) consume(ctx context.Context) error {
 	}
 }
 
-// end is the stream's last sequence. What was deleted is not delivered, so who has been given all
-// there is has read as far. Who may read a part only does without.
-func (r *reading) end(ctx context.Context) (uint64, error) {
+// tail is the stream's end when a consumer is made: message is its last, sequence its last sequence. They differ when
+// the last messages were deleted, or have expired: who has been given the one has read through the other. Both are
+// what the stream's leader says. The consumer's server may lag, so its having nothing more to give tells nothing.
+type tail struct{ message, sequence uint64 }
+
+// tail asks for the stream's end. Who may read a part only does without.
+func (r *reading) tail(ctx context.Context) (t tail, err error) {
 	if r.j.options.FilterAtServer {
-		return 0, nil
+		return t, nil
 	}
-	return r.j.told(ctx)
+	if t.sequence, err = r.j.told(ctx); err != nil || t.sequence == 0 {
+		return t, err
+	}
+	// Most often the last is there. To find the one before, the server goes through all subjects.
+	for _, which := range []map[string]any{{"seq": t.sequence}, {"last_by_subj": subject.Stream(r.j.stream).All()}} {
+		var found stored
+		err = r.j.request(ctx, "read end of "+r.j.stream, "$JS.API.STREAM.MSG.GET."+r.j.stream, which, &found)
+		if !errs.Is(err, errs.NotFound) {
+			t.message = found.Message.Seq
+			return t, err
+		}
+	}
+	return t, nil
 }
 
-// create makes a consumer and returns how many messages it has to deliver so far.
-func (r *reading) create(ctx context.Context, name, inbox string) (pending uint64, err error) {
+func (r *reading) create(ctx context.Context, name, inbox string) error {
 	config := map[string]any{
 		"deliver_policy": "by_start_sequence", "opt_start_seq": r.from,
 		"ack_policy": "none", "max_deliver": 1, "replay_policy": "instant", "flow_control": true, "idle_heartbeat": heartbeat,
@@ -166,18 +181,15 @@ func (r *reading) create(ctx context.Context, name, inbox string) (pending uint6
 		config["filter_subject"] = r.serverFilter
 		api += "." + r.serverFilter
 	}
-	var made struct {
-		Pending uint64 `json:"num_pending"`
-	}
-	err = r.j.request(ctx, "read "+r.j.stream, api, map[string]any{"stream_name": r.j.stream, "config": config}, &made)
-	return made.Pending, err
+	var made struct{}
+	return r.j.request(ctx, "read "+r.j.stream, api, map[string]any{"stream_name": r.j.stream, "config": config}, &made)
 }
 
 // consumer is one ephemeral consumer's state.
 type consumer struct {
 	*reading
 	delivered uint64 // the last consumer sequence
-	end       uint64 // the stream's last sequence when the consumer was made
+	end       tail
 }
 
 var errGap = errs.F("read journal", errs.Unavailable, "messages were lost on the way")
@@ -209,8 +221,8 @@ func (c *consumer) handle(ctx context.Context, msgs []*nats.Msg) error {
 			continue
 		}
 		through = msg.Sequence
-		if msg.Pending == 0 {
-			through = max(through, c.end)
+		if msg.Sequence == c.end.message {
+			through = max(through, c.end.sequence)
 		}
 		if msg.Subject != c.j.fence && matches(c.filters, msg.Subject) {
 			batch = append(batch, msg)

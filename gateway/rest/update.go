@@ -63,21 +63,20 @@ func (s *Server) onCurrent(ctx context.Context, c *Call, expect uint64, once fun
 			return nil, err
 		}
 		reply, err := once(e)
-		appended := err == nil && reply.Sequence != e.Sequence
-		if appended || !errors.Is(err, errRace) && !s.superseded(ctx, c, e) {
+		if errors.Is(err, errRace) {
+			continue
+		}
+		if appended := err == nil && reply.Sequence != e.Sequence; appended {
+			return reply, nil
+		}
+		if unsure := s.cfg.View.Fresh(ctx, c.table); unsure != nil {
+			return nil, unsure
+		}
+		if newest := c.table.Snapshot().Get(c.Namespace, c.Name); newest != nil && newest.Sequence == e.Sequence {
 			return reply, err
 		}
 	}
 	return nil, errModified(c.served.gr, c.Name)
-}
-
-// superseded says whether there is something newer than an object; false also if the journal does not tell.
-func (s *Server) superseded(ctx context.Context, c *Call, e *view.Entry) bool {
-	if s.cfg.View.Fresh(ctx, c.table) != nil {
-		return false
-	}
-	now := c.table.Snapshot().Get(c.Namespace, c.Name)
-	return now == nil || now.Sequence != e.Sequence
 }
 
 // current is the stored object, of the version and uid that the call insists on.

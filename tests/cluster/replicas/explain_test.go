@@ -9,48 +9,14 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// explain names, for people, the first operations that do not fit the journal's order: what saw less than was known
-// before it was asked, and swaps that were refused although nothing had changed.
+// explain names, for people, operations that do not fit the journal's order.
 func explain(operations []porcupine.Operation, events []told) string {
-	var out []string
-	before := map[string]told{}
-	twice := map[string]uint64{}
-	came := map[uint64]told{} // what was replaced by a version
-	for _, e := range events {
-		if twice[e.content] != 0 {
-			out = append(out, fmt.Sprintf("%s was written at %d and again at %d", e.content, twice[e.content], e.version))
-		}
-		twice[e.content] = e.version
-		came[e.version], before[e.name] = before[e.name], e
-	}
+	out := misfits(events, operations)
 	for _, o := range operations {
-		in, answer := o.Input.(asked), o.Output.(answered)
-		if in.verb == swap && answer.version != 0 && came[answer.version].version != in.wantsVersion && came[answer.version].version != 0 {
-			out = append(out, fmt.Sprintf("%+v replaced %+v at %d", in, came[answer.version], answer.version))
-		}
-		if in.verb == swap && answer.conflict {
-			next := slices.IndexFunc(events, func(e told) bool { return e.name == in.name && e.version > in.wantsVersion })
-			if next >= 0 {
-				for _, w := range operations {
-					if w.Input.(asked).content == events[next].content && w.Call > o.Return {
-						out = append(out, fmt.Sprintf("%+v was refused %v before the write that came next was asked for", in, time.Duration(w.Call-o.Return)))
-					}
-				}
-			}
-		}
-	}
-	for _, o := range operations {
-		in, answer := o.Input.(asked), o.Output.(answered)
-		if answer.unknown || in.verb == swap && answer.conflict && changed(events, in.name, in.wantsVersion) {
-			continue
-		}
-		if in.verb == swap && answer.conflict {
-			out = append(out, fmt.Sprintf("%+v was refused, but %d was never replaced", in, in.wantsVersion))
-			continue
-		}
 		for _, before := range operations {
-			known := before.Output.(answered).version
-			if before.Return < o.Call && before.Input.(asked).name == in.name && known > answer.version && answer.version != 0 {
+			in, known := o.Input.(asked), before.Output.(answered).version
+			answer := o.Output.(answered)
+			if answer.version != 0 && before.Return < o.Call && before.Input.(asked).name == in.name && known > answer.version {
 				out = append(out, fmt.Sprintf("client %d: %+v saw %d, but client %d had seen %d %v before", o.ClientId, in, answer.version, before.ClientId, known, time.Duration(o.Call-before.Return)))
 				break
 			}
@@ -59,6 +25,34 @@ func explain(operations []porcupine.Operation, events []told) string {
 	return strings.Join(out[:min(len(out), 10)], "\n")
 }
 
-func changed(events []told, name string, version uint64) bool {
-	return slices.ContainsFunc(events, func(e told) bool { return e.name == name && e.version > version })
+// misfits are writes that came twice, and swaps that replaced what they did not expect or were refused
+// before anything had changed.
+func misfits(events []told, operations []porcupine.Operation) (out []string) {
+	newest, at := map[string]told{}, map[string]uint64{}
+	replaced := map[uint64]told{} // by a version
+	for _, e := range events {
+		if at[e.content] != 0 {
+			out = append(out, fmt.Sprintf("%s was written at %d and again at %d", e.content, at[e.content], e.version))
+		}
+		at[e.content] = e.version
+		replaced[e.version], newest[e.name] = newest[e.name], e
+	}
+	calls := map[string]int64{}
+	for _, o := range operations {
+		calls[o.Input.(asked).content] = o.Call
+	}
+	for _, o := range operations {
+		in, answer := o.Input.(asked), o.Output.(answered)
+		if in.verb != swap {
+			continue
+		}
+		if was := replaced[answer.version]; was.version != 0 && was.version != in.wantsVersion {
+			out = append(out, fmt.Sprintf("%+v replaced %+v at %d", in, was, answer.version))
+		}
+		next := slices.IndexFunc(events, func(e told) bool { return e.name == in.name && e.version > in.wantsVersion })
+		if answer.conflict && (next < 0 || calls[events[next].content] > o.Return) {
+			out = append(out, fmt.Sprintf("%+v was refused before anything replaced it", in))
+		}
+	}
+	return out
 }
