@@ -75,7 +75,7 @@ func Decode[T any, P Decodable[T]](e *Event) (P, error) {
 		}
 	}
 	p := P(new(T))
-	if err := p.Unmarshal(unmanaged(e.GetState())); err != nil {
+	if err := p.Unmarshal(e.unmanaged()); err != nil {
 		return nil, err
 	}
 	p.SetResourceVersion(strconv.FormatUint(e.Sequence, 10))

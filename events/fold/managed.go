@@ -1,6 +1,10 @@
 package fold
 
-import "google.golang.org/protobuf/encoding/protowire"
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+
+	eventv1 "taffrail.dev/proto/gen/event/v1"
+)
 
 // Field numbers shared by every Kubernetes API object: metadata is field 1 of the object; within it
 // managedFields are 17.
@@ -8,6 +12,21 @@ const (
 	fieldMetadata      = 1
 	fieldManagedFields = 17
 )
+
+// Bare is the event as far as its object goes, for whoever keeps it: without who changed what and why, and
+// without managedFields.
+func (e *Event) Bare() *Event {
+	return &Event{Stream: e.Stream, Sequence: e.Sequence, Event: &eventv1.Event{
+		Object: e.GetObject(), What: e.GetWhat(), Correlation: e.GetCorrelation(), Encoding: e.GetEncoding(), State: e.unmanaged(),
+	}}
+}
+
+func (e *Event) unmanaged() []byte {
+	if e.GetEncoding() == eventv1.Encoding_ENCODING_JSON {
+		return e.GetState()
+	}
+	return unmanaged(e.GetState())
+}
 
 // unmanaged is an object's protobuf without its managedFields; the state itself if it has none, or is no protobuf.
 func unmanaged(state []byte) []byte {
@@ -23,7 +42,7 @@ func unmanaged(state []byte) []byte {
 	if first == last {
 		return state
 	}
-	out := make([]byte, 0, len(state))
+	out := make([]byte, 0, len(state)-(last-first))
 	out = protowire.AppendTag(out, fieldMetadata, protowire.BytesType)
 	out = protowire.AppendVarint(out, uint64(len(metadata)-(last-first)))
 	out = append(out, metadata[:first]...)
