@@ -14,6 +14,7 @@ require (
 	taffrail.dev/events v0.0.0
 	taffrail.dev/gateway v0.0.0
 	taffrail.dev/ops v0.0.0
+	taffrail.dev/proto v0.0.0
 	taffrail.dev/services v0.0.0
 )
 
@@ -49,6 +50,7 @@ require (
 	github.com/go-openapi/swag/typeutils v0.27.1 // indirect
 	github.com/go-openapi/swag/yamlutils v0.27.1 // indirect
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/google/btree v1.1.3 // indirect
 	github.com/google/gnostic-models v0.7.0 // indirect
 	github.com/google/go-tpm v0.9.8 // indirect
 	github.com/google/uuid v1.6.0 // indirect
@@ -110,7 +112,6 @@ require (
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
-	taffrail.dev/proto v0.0.0 // indirect
 )
 
 replace taffrail.dev/proto => ../proto

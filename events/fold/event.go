@@ -1,10 +1,11 @@
-// Package fold turns a stream of events into state: events decoded once, typed
+// Package fold turns a stream of events into state: events decoded for all who keep them, typed
 // last-write maps over them, and the feed that brings them in order.
 package fold
 
 import (
 	"strconv"
 	"sync"
+	"weak"
 
 	"taffrail.dev/events/subject"
 	eventv1 "taffrail.dev/proto/gen/event/v1"
@@ -17,9 +18,10 @@ type Event struct {
 	Stream   subject.Stream
 	Sequence uint64
 
-	once   sync.Once
-	object any
-	err    error
+	mu sync.Mutex // guards decoded, and is held while it is decoded
+	// decoded has a weak.Pointer to what the event was decoded as, of each type: it lasts as
+	// long as a fold keeps it, not as long as the event.
+	decoded []any
 }
 
 // Key names the event's object.
@@ -57,18 +59,29 @@ type Decodable[T any] interface {
 	SetResourceVersion(string)
 }
 
-// Decode is the object after the event, resourceVersion set; decoded once for the
-// whole process, so it must not be changed. For a deletion it is the object as it was last.
+// Decode is the object after the event, resourceVersion set and managedFields left out: a service decides
+// on none, and they are a good part of an object. While anybody keeps it, all of the process are given the
+// same one, so it must not be changed. For a deletion it is the object as it was last.
 func Decode[T any, P Decodable[T]](e *Event) (P, error) {
-	e.once.Do(func() {
-		p := P(new(T))
-		if e.err = p.Unmarshal(e.GetState()); e.err == nil {
-			p.SetResourceVersion(strconv.FormatUint(e.Sequence, 10))
-			e.object = p
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at := len(e.decoded)
+	for i := range e.decoded {
+		if known, ok := e.decoded[i].(weak.Pointer[T]); ok {
+			if p := known.Value(); p != nil {
+				return p, nil
+			}
+			at = i
 		}
-	})
-	if e.err != nil {
-		return nil, e.err
 	}
-	return e.object.(P), nil
+	p := P(new(T))
+	if err := p.Unmarshal(e.unmanaged()); err != nil {
+		return nil, err
+	}
+	p.SetResourceVersion(strconv.FormatUint(e.Sequence, 10))
+	if at == len(e.decoded) {
+		e.decoded = append(e.decoded, nil)
+	}
+	e.decoded[at] = weak.Make((*T)(p))
+	return p, nil
 }

@@ -14,6 +14,10 @@ const (
 	// subscribers.
 	tailEvents = 8192
 	tailBytes  = 16 << 20
+	// spareEvents and spareBytes bound those that every subscriber has taken: for one that
+	// reads the journal by itself, to come back to.
+	spareEvents = 1024
+	spareBytes  = 1 << 20
 	// patience is how long a hub waits for a subscriber that holds it up, before it
 	// leaves the subscriber behind.
 	patience = 2 * time.Second
@@ -139,8 +143,25 @@ func (h *hub) excess(events, size int) int {
 	return n
 }
 
-func (h *hub) trim(events, size int) {
-	n := h.excess(events, size)
+func (h *hub) trim(events, size int) { h.drop(h.excess(events, size)) }
+
+// forget drops what every follower has taken but the spare.
+func (h *hub) forget() {
+	taken := h.through
+	for f := range h.followers {
+		if !f.behind {
+			taken = min(taken, f.position)
+		}
+	}
+	n, bytes := 0, h.bytes
+	for n < len(h.tail) && h.tail[n].Sequence <= taken && (len(h.tail)-n > spareEvents || bytes > spareBytes) {
+		bytes -= h.tail[n].size()
+		n++
+	}
+	h.drop(n)
+}
+
+func (h *hub) drop(n int) {
 	if n == 0 {
 		return
 	}
@@ -150,7 +171,7 @@ func (h *hub) trim(events, size int) {
 	h.complete = h.tail[n-1].Sequence
 	h.tail = h.tail[n:]
 	if h.dropped += n; h.dropped*4 > len(h.tail) { // what subscribers have been given cannot be cleared
-		h.tail = append(make([]*Event, 0, 2*len(h.tail)+events), h.tail...)
+		h.tail = append(make([]*Event, 0, 2*len(h.tail)), h.tail...)
 		h.dropped = 0
 	}
 }
@@ -179,6 +200,7 @@ func (h *hub) take(f *follower) (events []*Event, through uint64, ok bool) {
 	})
 	events, through = h.tail[i:len(h.tail):len(h.tail)], h.through
 	f.position = through
+	h.forget()
 	h.signal()
 	return events, through, true
 }

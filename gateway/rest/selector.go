@@ -113,6 +113,8 @@ func (f fieldsOf) Get(field string) string {
 		return f.entry.Name()
 	case "metadata.namespace":
 		return f.entry.Namespace()
+	case view.FieldNode:
+		return f.entry.Node()
 	}
 	obj, err := f.entry.Object()
 	if err != nil || f.served.Selectable == nil {

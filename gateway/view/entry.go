@@ -69,9 +69,14 @@ func (e *Entry) JSON() ([]byte, error) {
 	if text := e.text.Load(); text != nil {
 		return *text, nil
 	}
-	object, err := e.Object()
-	if err != nil {
-		return nil, err
+	var object kind.Object
+	if h := e.object.Load(); h != nil {
+		object = h.object
+	} else { // kept as text alone
+		var err error
+		if object, err = e.Decode(); err != nil {
+			return nil, err
+		}
 	}
 	text, err := json.Marshal(object)
 	if err != nil {
@@ -80,6 +85,16 @@ func (e *Entry) JSON() ([]byte, error) {
 	e.text.Store(&text)
 	e.table.texts.hold(e, len(text))
 	return text, nil
+}
+
+// strip drops what was derived: the object has changed, few will ask for it as it was.
+func (e *Entry) strip() {
+	if e.object.Load() != nil {
+		e.table.objects.release(e)
+	}
+	if e.text.Load() != nil {
+		e.table.texts.release(e)
+	}
 }
 
 // Labels of the object, read without decoding it.

@@ -15,6 +15,9 @@ const (
 	podSpecNodeName = 10
 )
 
+// Node is the object's spec.nodeName, "" if it has none.
+func (e *Entry) Node() string { return nodeOf(e) }
+
 // nodeOf is an object's spec.nodeName. A pod's is read without decoding the pod.
 func nodeOf(e *Entry) (node string) {
 	if e.table.Resource != subject.Pods {

@@ -12,12 +12,13 @@ type Event struct {
 	// Prev is the object before, nil for a creation.
 	Prev *Entry
 	Gone bool
+
+	// cost is about what the event keeps in memory.
+	cost int
 }
 
-func (e *Event) cost() int {
-	const overhead = 256
-	return overhead + len(e.Entry.proto)
-}
+// eventOverhead is what an event takes beside the objects' bytes.
+const eventOverhead = 256
 
 // recent is a bounded run of a resource's latest events. Positions count all events that ever
 // passed; what was dropped is known by its position alone.
@@ -37,13 +38,13 @@ func (r *recent) end() uint64 { return r.first + uint64(len(r.events)-r.head) }
 
 func (r *recent) push(e *Event, count, bytes int) {
 	r.events = append(r.events, e)
-	r.bytes += e.cost()
+	r.bytes += e.cost
 	for live := len(r.events) - r.head; live > 1 && (live > count || r.bytes > bytes); live-- {
 		dropped := r.events[r.head]
 		r.events[r.head] = nil
 		r.head++
 		r.first++
-		r.bytes -= dropped.cost()
+		r.bytes -= dropped.cost
 		r.floor = dropped.Sequence
 	}
 	if r.head > 256 && r.head*2 > len(r.events) {

@@ -32,6 +32,7 @@ type Table struct {
 	observers []func(subject.Object)
 
 	mu     sync.Mutex // guards all below; taken by the folding goroutine once a batch
+	all    *recent    // of the zero scope; changed by the folding goroutine alone, which reads it without mu
 	scopes map[Scope]*recent
 	nodes  int // scopes with a Node
 }
@@ -47,9 +48,10 @@ func newTable(k *kind.Kind, s *stream, v *View) *Table {
 	t := &Table{
 		Kind: k, Resource: k.SubjectResource(), stream: s, objects: &v.objects, texts: &v.texts,
 		count: v.cfg.RecentEvents, bytes: v.cfg.RecentBytes,
-		tree:   btree.NewG(degree, before),
-		scopes: map[Scope]*recent{{}: {watchers: map[*Watcher]struct{}{}}},
+		tree: btree.NewG(degree, before),
+		all:  &recent{watchers: map[*Watcher]struct{}{}},
 	}
+	t.scopes = map[Scope]*recent{{}: t.all}
 	t.publish()
 	return t
 }
@@ -68,9 +70,8 @@ func (t *Table) Snapshot() Snapshot {
 // errs.Expired for one older than the recent events.
 func (t *Table) At(sequence uint64) (Snapshot, error) {
 	t.mu.Lock()
-	all := t.scopes[Scope{}]
 	r := t.root.Load()
-	floor, later := all.floor, append([]*Event(nil), all.since(max(sequence, all.floor))...)
+	floor, later := t.all.floor, append([]*Event(nil), t.all.since(max(sequence, t.all.floor))...)
 	tree := r.tree.Clone() // under the lock: it marks the original
 	t.mu.Unlock()
 	if sequence < floor {
@@ -105,10 +106,15 @@ func (t *Table) put(c change) {
 	}
 	if prev != nil {
 		t.weight -= len(prev.proto)
+		prev.strip()
 	} else if c.gone {
 		return
 	}
-	t.pending = append(t.pending, &Event{Sequence: c.sequence, Entry: entry, Prev: prev, Gone: c.gone})
+	cost := eventOverhead + len(entry.proto)
+	if prev != nil && prev.Sequence <= t.all.floor { // no other event here keeps it
+		cost += len(prev.proto)
+	}
+	t.pending = append(t.pending, &Event{Sequence: c.sequence, Entry: entry, Prev: prev, Gone: c.gone, cost: cost})
 }
 
 // load puts an object of a snapshot in, without an event.
@@ -142,7 +148,7 @@ func (t *Table) loaded(through uint64) {
 	t.last = max(t.last, through)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.scopes[Scope{}].floor = t.last
+	t.all.floor = t.last
 	t.publish()
 	t.tree.Ascend(func(e *Entry) bool {
 		t.tell(&Event{Entry: e})

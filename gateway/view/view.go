@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -20,8 +21,10 @@ type Config struct {
 	// RecentEvents and RecentBytes bound the events kept per resource (8192, 16 MiB): watches start from
 	// these, older ones from the journal.
 	RecentEvents, RecentBytes int
-	// ObjectBytes and TextBytes bound the decoded objects and the JSON kept (64 MiB each).
+	// ObjectBytes and TextBytes bound the decoded objects and the JSON kept (32 and 64 MiB), which are kept for
+	// two Ages at most (of a minute).
 	ObjectBytes, TextBytes int
+	Age                    time.Duration
 	// Snapshots shorten the fold's start; nil for none.
 	Snapshots Snapshots
 	Log       *zap.Logger
@@ -36,8 +39,11 @@ type Snapshots interface {
 func (c *Config) defaults() {
 	setDefault(&c.RecentEvents, 8192)
 	setDefault(&c.RecentBytes, 16<<20)
-	setDefault(&c.ObjectBytes, 64<<20)
+	setDefault(&c.ObjectBytes, 32<<20)
 	setDefault(&c.TextBytes, 64<<20)
+	if c.Age == 0 {
+		c.Age = time.Minute
+	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}
@@ -101,6 +107,7 @@ func (v *View) Observe(of func(subject.Resource) bool, fn func(subject.Object)) 
 // Run folds the journals until ctx ends.
 func (v *View) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return runAges(ctx, v.cfg.Age, &v.objects, &v.texts) })
 	for _, s := range v.streams {
 		group.Go(func() error { return s.barrier.run(ctx, s.reader) })
 		group.Go(func() error { return s.follow(ctx, v) })

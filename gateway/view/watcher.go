@@ -62,7 +62,7 @@ type Watcher struct {
 func (t *Table) Watch(scope Scope, after uint64) (w *Watcher, first []*Event, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := t.scopes[Scope{}]
+	all := t.all
 	if after < all.floor {
 		return nil, nil, errs.F("watch", errs.Expired, "events after %d are no longer in memory, only those after %d", after, all.floor)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"taffrail.dev/events/command"
 	"taffrail.dev/events/process"
@@ -72,7 +73,7 @@ func (s *state) claim(d *appsv1.Deployment, selector selection.Selector, t proce
 	for _, rs := range s.owned[d.UID] {
 		switch {
 		case rs.Namespace != d.Namespace:
-		case selector.Matches(rs.Labels):
+		case selector.Matches(labels.Set(rs.Labels)):
 			r.sets = append(r.sets, rs)
 		case d.DeletionTimestamp == nil:
 			patch := fmt.Sprintf(`{"metadata":{"ownerReferences":[{"$patch":"delete","uid":%q}],"uid":%q}}`, d.UID, rs.UID)

@@ -4,12 +4,12 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"taffrail.dev/events/fold"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/services/brief"
 	"taffrail.dev/services/record"
 	"taffrail.dev/services/selection"
 )
@@ -112,7 +112,7 @@ func (s *state) indexSet(before, after *appsv1.ReplicaSet) []subject.Object {
 	if after == nil || ref != nil || after.DeletionTimestamp != nil {
 		wake(s.orphans.Drop(set.Namespace, set.Name)...)
 	} else {
-		wake(s.orphans.Put(set.Namespace, set.Name, set.Labels)...)
+		wake(s.orphans.Put(set.Namespace, set.Name, selection.LabelsOf(set.Labels))...)
 	}
 	if after != nil && ref != nil && isDeployment(ref) {
 		if s.owned[ref.UID] == nil {
@@ -126,15 +126,15 @@ func (s *state) indexSet(before, after *appsv1.ReplicaSet) []subject.Object {
 
 // indexPod counts a pod to its ReplicaSet while it lives.
 func (s *state) indexPod(e *fold.Event) []subject.Object {
-	pod, err := fold.Decode[corev1.Pod, *corev1.Pod](e)
+	pod, err := fold.Decode[brief.Pod](e)
 	if err != nil {
 		return nil
 	}
-	name := types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}
+	name := types.NamespacedName{Namespace: pod.GetNamespace(), Name: pod.Name}
 	was, counted := s.ofPod[name]
-	ref := metav1.GetControllerOfNoCopy(pod)
-	lives := !e.Gone() && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
-	if counted && lives && ref != nil && ref.UID == was {
+	owner, owned := pod.Controller()
+	lives := !e.Gone() && !pod.Finished()
+	if counted && lives && owned && owner.UID == was {
 		return nil
 	}
 	var woken []subject.Object
@@ -143,25 +143,22 @@ func (s *state) indexPod(e *fold.Event) []subject.Object {
 		delete(s.living[was], pod.Name)
 		if len(s.living[was]) == 0 {
 			delete(s.living, was)
-			woken = s.ownerOf(pod.Namespace, ref)
+			woken = s.ownerOf(name.Namespace, owner.Name)
 		}
 	}
-	if lives && ref != nil && ref.Kind == "ReplicaSet" {
-		s.ofPod[name] = ref.UID
-		if s.living[ref.UID] == nil {
-			s.living[ref.UID] = map[string]struct{}{}
+	if lives && owned && owner.Kind == "ReplicaSet" {
+		s.ofPod[name] = owner.UID
+		if s.living[owner.UID] == nil {
+			s.living[owner.UID] = map[string]struct{}{}
 		}
-		s.living[ref.UID][pod.Name] = struct{}{}
+		s.living[owner.UID][pod.Name] = struct{}{}
 	}
 	return woken
 }
 
-// ownerOf is the key of the Deployment that controls the ReplicaSet that ref names.
-func (s *state) ownerOf(namespace string, ref *metav1.OwnerReference) []subject.Object {
-	if ref == nil {
-		return nil
-	}
-	if set := s.sets.Get(namespace, ref.Name); set != nil {
+// ownerOf is the key of the Deployment that controls a ReplicaSet.
+func (s *state) ownerOf(namespace, name string) []subject.Object {
+	if set := s.sets.Get(namespace, name); set != nil {
 		if owner := metav1.GetControllerOfNoCopy(set); owner != nil && isDeployment(owner) {
 			return []subject.Object{keyOf(namespace, owner.Name)}
 		}

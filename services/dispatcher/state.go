@@ -5,11 +5,12 @@ import (
 
 	"taffrail.dev/events/fold"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/services/brief"
 )
 
 // State is what the journal says nodes should know. One goroutine owns it.
 type State struct {
-	// objects are the last events of everything that may have to be told: of pods
+	// objects are the last events of everything that may have to be told, bare: of pods
 	// only those that are bound.
 	objects map[subject.Object]*fold.Event
 	pods    map[subject.Object]bound
@@ -60,7 +61,7 @@ func (s *State) keep(key subject.Object, e *fold.Event) {
 	if e.Gone() {
 		delete(s.objects, key)
 	} else {
-		s.objects[key] = e
+		s.objects[key] = e.Bare()
 	}
 }
 
@@ -93,12 +94,16 @@ func (s *State) applyPod(key subject.Object, e *fold.Event) []subject.Assignment
 	before, had := s.pods[key]
 	var after bound
 	if !e.Gone() {
-		pod, err := fold.Decode[corev1.Pod](e)
+		pod, err := fold.Decode[brief.Pod](e)
 		if err != nil {
 			return nil
 		}
-		if after.node = pod.Spec.NodeName; after.node != "" {
-			after.names = needsOf(pod)
+		if after.node = pod.Node(); after.node != "" {
+			whole, err := fold.Decode[corev1.Pod](e)
+			if err != nil {
+				return nil
+			}
+			after.names = needsOf(whole)
 		}
 	}
 	if after.node == "" {
@@ -106,7 +111,7 @@ func (s *State) applyPod(key subject.Object, e *fold.Event) []subject.Assignment
 		delete(s.objects, key)
 	} else {
 		s.pods[key] = after
-		s.objects[key] = e
+		s.objects[key] = e.Bare()
 	}
 	out := append(s.need(after, 1), s.need(before, -1)...)
 	var marks []subject.Assignment

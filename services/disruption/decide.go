@@ -3,7 +3,6 @@ package disruption
 import (
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -35,11 +34,11 @@ func (s *state) decide(t process.Turn) process.Plan {
 func (s *state) count(b *policyv1.PodDisruptionBudget, now metav1.Time) {
 	var expected, healthy int
 	for _, p := range s.pods.In(b.Namespace) {
-		if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed || !selects(b, p) {
+		if p.Finished() || !selects(b, p) {
 			continue
 		}
 		expected++
-		if p.DeletionTimestamp == nil && ready(p) {
+		if p.Ready && !p.Terminating {
 			healthy++
 		}
 	}
@@ -72,13 +71,4 @@ func desiredHealthy(s *policyv1.PodDisruptionBudgetSpec, expected int) int {
 		return n
 	}
 	return max(0, expected-1)
-}
-
-func ready(p *corev1.Pod) bool {
-	for i := range p.Status.Conditions {
-		if c := &p.Status.Conditions[i]; c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }

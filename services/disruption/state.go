@@ -1,13 +1,12 @@
 package disruption
 
 import (
-	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"taffrail.dev/events/fold"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/services/brief"
 )
 
 // budgets is the resource that the service writes.
@@ -16,13 +15,13 @@ var budgets = subject.Resource{Group: "policy", Name: "poddisruptionbudgets"}
 // state is the budgets and the pods.
 type state struct {
 	budgets *fold.Store[policyv1.PodDisruptionBudget, *policyv1.PodDisruptionBudget]
-	pods    *fold.Store[corev1.Pod, *corev1.Pod]
+	pods    *fold.Store[brief.Pod, *brief.Pod]
 }
 
 func newState() *state {
 	return &state{
 		budgets: fold.NewStore[policyv1.PodDisruptionBudget](budgets),
-		pods:    fold.NewStore[corev1.Pod](subject.Pods),
+		pods:    fold.NewStore[brief.Pod](subject.Pods),
 	}
 }
 
@@ -51,10 +50,10 @@ func (s *state) Apply(e *fold.Event) []subject.Object {
 }
 
 // selects says whether a budget is of a pod, which may be nil. A budget without a selector is of none.
-func selects(b *policyv1.PodDisruptionBudget, p *corev1.Pod) bool {
+func selects(b *policyv1.PodDisruptionBudget, p *brief.Pod) bool {
 	if p == nil {
 		return false
 	}
 	selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
-	return err == nil && selector.Matches(labels.Set(p.Labels))
+	return err == nil && selector.Matches(p.Labels)
 }

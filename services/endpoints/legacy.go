@@ -14,6 +14,7 @@ import (
 	"taffrail.dev/events/command"
 	"taffrail.dev/events/subject"
 	commandv1 "taffrail.dev/proto/gen/command/v1"
+	"taffrail.dev/services/brief"
 )
 
 const (
@@ -43,14 +44,14 @@ func (s *state) subsets(svc *corev1.Service) []corev1.EndpointSubset {
 	var order []*at
 	for _, name := range s.selected.Members(keyOf(svc.Namespace, svc.Name)) {
 		p := s.pods.Get(svc.Namespace, name)
-		if p == nil || finished(p) || (p.DeletionTimestamp != nil && !svc.Spec.PublishNotReadyAddresses) {
+		if p == nil || p.Finished() || (p.Terminating && !svc.Spec.PublishNotReadyAddresses) {
 			continue
 		}
 		ip := addressOf(p, family)
 		if ip == "" {
 			continue
 		}
-		address, isReady := legacyAddress(svc, p, ip), svc.Spec.PublishNotReadyAddresses || ready(p)
+		address, isReady := legacyAddress(svc, p, ip), svc.Spec.PublishNotReadyAddresses || p.Ready
 		if named || shared == nil {
 			shared = legacyPorts(svc, p)
 		}
@@ -103,19 +104,19 @@ func byIP(a []corev1.EndpointAddress) []corev1.EndpointAddress {
 	return a
 }
 
-func legacyAddress(svc *corev1.Service, p *corev1.Pod, ip string) corev1.EndpointAddress {
+func legacyAddress(svc *corev1.Service, p *brief.Pod, ip string) corev1.EndpointAddress {
 	a := corev1.EndpointAddress{
 		IP: ip, Hostname: hostname(p, svc),
-		TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: p.Namespace, Name: p.Name, UID: p.UID},
+		TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: svc.Namespace, Name: p.Name, UID: p.UID},
 	}
-	if node := p.Spec.NodeName; node != "" {
+	if node := p.Node(); node != "" {
 		a.NodeName = &node
 	}
 	return a
 }
 
 // legacyPorts are the ports of a pod; a headless Service without ports has one that says so.
-func legacyPorts(svc *corev1.Service, p *corev1.Pod) []corev1.EndpointPort {
+func legacyPorts(svc *corev1.Service, p *brief.Pod) []corev1.EndpointPort {
 	if len(svc.Spec.Ports) == 0 {
 		return []corev1.EndpointPort{{}}
 	}

@@ -6,38 +6,23 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"taffrail.dev/services/brief"
 )
 
 // sameEndpoint says whether two states of a pod, of the same labels, make the same endpoint.
-func sameEndpoint(a, b *corev1.Pod) bool {
-	return a.UID == b.UID && a.Spec.NodeName == b.Spec.NodeName && ready(a) == ready(b) && finished(a) == finished(b) &&
-		(a.DeletionTimestamp == nil) == (b.DeletionTimestamp == nil) &&
-		a.Spec.Hostname == b.Spec.Hostname && a.Spec.Subdomain == b.Spec.Subdomain &&
-		a.Status.PodIP == b.Status.PodIP && slices.Equal(a.Status.PodIPs, b.Status.PodIPs) &&
-		apiequality.Semantic.DeepEqual(a.Spec.Containers, b.Spec.Containers)
-}
-
-func finished(p *corev1.Pod) bool {
-	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
-}
-
-func ready(p *corev1.Pod) bool {
-	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
+func sameEndpoint(a, b *brief.Pod) bool {
+	return a.UID == b.UID && a.Node() == b.Node() && a.Ready == b.Ready && a.Finished() == b.Finished() && a.Terminating == b.Terminating &&
+		a.Hostname == b.Hostname && a.Subdomain == b.Subdomain && slices.Equal(a.IPs, b.IPs) && a.SamePorts(b)
 }
 
 // addressOf is the pod's address of a family, "" if it has none.
-func addressOf(p *corev1.Pod, family discoveryv1.AddressType) string {
-	for _, ip := range p.Status.PodIPs {
-		if familyOf(ip.IP) == family {
-			return ip.IP
+func addressOf(p *brief.Pod, family discoveryv1.AddressType) string {
+	for _, ip := range p.IPs {
+		if familyOf(ip) == family {
+			return ip
 		}
-	}
-	if len(p.Status.PodIPs) == 0 && familyOf(p.Status.PodIP) == family {
-		return p.Status.PodIP
 	}
 	return ""
 }
@@ -74,31 +59,14 @@ func families(svc *corev1.Service) []discoveryv1.AddressType {
 }
 
 // portOf is the number of a Service's port on a pod; false if the pod names no such port.
-func portOf(p *corev1.Pod, port *corev1.ServicePort) (int32, bool) {
+func portOf(p *brief.Pod, port *corev1.ServicePort) (int32, bool) {
 	if port.TargetPort.Type == intstr.Int {
 		if n := port.TargetPort.IntVal; n != 0 {
 			return n, true
 		}
 		return port.Port, true
 	}
-	named := func(containers []corev1.Container, sidecars bool) (int32, bool) {
-		for i := range containers {
-			c := &containers[i]
-			if sidecars && (c.RestartPolicy == nil || *c.RestartPolicy != corev1.ContainerRestartPolicyAlways) {
-				continue
-			}
-			for _, cp := range c.Ports {
-				if cp.Name == port.TargetPort.StrVal && protocol(cp.Protocol) == protocol(port.Protocol) {
-					return cp.ContainerPort, true
-				}
-			}
-		}
-		return 0, false
-	}
-	if n, ok := named(p.Spec.Containers, false); ok {
-		return n, true
-	}
-	return named(p.Spec.InitContainers, true)
+	return p.Port(port.TargetPort.StrVal, protocol(port.Protocol))
 }
 
 func protocol(p corev1.Protocol) corev1.Protocol {
@@ -109,7 +77,7 @@ func protocol(p corev1.Protocol) corev1.Protocol {
 }
 
 // portsOf are the ports at which a pod serves a Service.
-func portsOf(p *corev1.Pod, svc *corev1.Service) []discoveryv1.EndpointPort {
+func portsOf(p *brief.Pod, svc *corev1.Service) []discoveryv1.EndpointPort {
 	ports := []discoveryv1.EndpointPort{}
 	for i := range svc.Spec.Ports {
 		port := &svc.Spec.Ports[i]
@@ -121,9 +89,9 @@ func portsOf(p *corev1.Pod, svc *corev1.Service) []discoveryv1.EndpointPort {
 	return ports
 }
 
-func hostname(p *corev1.Pod, svc *corev1.Service) string {
-	if p.Spec.Subdomain == svc.Name {
-		return p.Spec.Hostname
+func hostname(p *brief.Pod, svc *corev1.Service) string {
+	if p.Subdomain == svc.Name {
+		return p.Hostname
 	}
 	return ""
 }

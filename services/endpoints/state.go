@@ -9,13 +9,14 @@ import (
 
 	"taffrail.dev/events/fold"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/services/brief"
 	"taffrail.dev/services/selection"
 )
 
 // state is the Services and pods, joined by selector, and what is published so far.
 type state struct {
 	services *fold.Store[corev1.Service, *corev1.Service]
-	pods     *fold.Store[corev1.Pod, *corev1.Pod]
+	pods     *fold.Store[brief.Pod, *brief.Pod]
 	legacy   *fold.Store[corev1.Endpoints, *corev1.Endpoints]
 	stored   *fold.Store[discoveryv1.EndpointSlice, *discoveryv1.EndpointSlice]
 	selected *selection.Join
@@ -29,7 +30,7 @@ type state struct {
 func newState() *state {
 	return &state{
 		services: fold.NewStore[corev1.Service](subject.Services),
-		pods:     fold.NewStore[corev1.Pod](subject.Pods),
+		pods:     fold.NewStore[brief.Pod](subject.Pods),
 		legacy:   fold.NewStore[corev1.Endpoints](subject.Endpoints),
 		stored:   fold.NewStore[discoveryv1.EndpointSlice](subject.EndpointSlices),
 		selected: selection.NewJoin(),
@@ -84,23 +85,23 @@ func (s *state) applyPod(e *fold.Event) []subject.Object {
 		return nil
 	}
 	key := e.Key()
-	if before != nil && (after == nil || after.Spec.NodeName != before.Spec.NodeName) {
-		delete(s.onNode[before.Spec.NodeName], key)
-		if len(s.onNode[before.Spec.NodeName]) == 0 {
-			delete(s.onNode, before.Spec.NodeName)
+	if before != nil && (after == nil || after.Node() != before.Node()) {
+		delete(s.onNode[before.Node()], key)
+		if len(s.onNode[before.Node()]) == 0 {
+			delete(s.onNode, before.Node())
 		}
 	}
 	if after == nil {
 		return s.selected.Drop(key.Namespace, key.Name)
 	}
-	if node := after.Spec.NodeName; node != "" {
+	if node := after.Node(); node != "" {
 		if s.onNode[node] == nil {
 			s.onNode[node] = map[subject.Object]struct{}{}
 		}
 		s.onNode[node][key] = struct{}{}
 	}
 	woken := s.selected.Put(key.Namespace, key.Name, after.Labels)
-	if before != nil && maps.Equal(before.Labels, after.Labels) && sameEndpoint(before, after) {
+	if before != nil && before.Labels == after.Labels && sameEndpoint(before, after) {
 		return nil
 	}
 	return woken

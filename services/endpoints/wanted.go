@@ -9,6 +9,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"taffrail.dev/services/brief"
 )
 
 // The managers of slices, as Kubernetes names them.
@@ -55,7 +57,7 @@ func (s *state) wanted(svc *corev1.Service) groups {
 	inFamilies := families(svc)
 	for _, name := range s.selected.Members(keyOf(svc.Namespace, svc.Name)) {
 		p := s.pods.Get(svc.Namespace, name)
-		if p == nil || finished(p) {
+		if p == nil || p.Finished() {
 			continue
 		}
 		for _, family := range inFamilies {
@@ -72,18 +74,18 @@ func (s *state) wanted(svc *corev1.Service) groups {
 	return out
 }
 
-func (s *state) endpoint(svc *corev1.Service, p *corev1.Pod, address string) discoveryv1.Endpoint {
+func (s *state) endpoint(svc *corev1.Service, p *brief.Pod, address string) discoveryv1.Endpoint {
 	// One allocation for what the endpoint points at.
 	v := &struct {
 		ready, serving, terminating bool
 		node, zone, hostname        string
 		addresses                   [1]string
-	}{serving: ready(p), terminating: p.DeletionTimestamp != nil, node: p.Spec.NodeName, hostname: hostname(p, svc), addresses: [1]string{address}}
+	}{serving: p.Ready, terminating: p.Terminating, node: p.Node(), hostname: hostname(p, svc), addresses: [1]string{address}}
 	v.ready = svc.Spec.PublishNotReadyAddresses || (v.serving && !v.terminating)
 	e := discoveryv1.Endpoint{
 		Addresses:  v.addresses[:],
 		Conditions: discoveryv1.EndpointConditions{Ready: &v.ready, Serving: &v.serving, Terminating: &v.terminating},
-		TargetRef:  &corev1.ObjectReference{Kind: "Pod", Namespace: p.Namespace, Name: p.Name, UID: p.UID},
+		TargetRef:  &corev1.ObjectReference{Kind: "Pod", Namespace: svc.Namespace, Name: p.Name, UID: p.UID},
 	}
 	if v.hostname != "" {
 		e.Hostname = &v.hostname

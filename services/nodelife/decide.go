@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"taffrail.dev/events/command"
 	"taffrail.dev/events/process"
@@ -146,7 +147,7 @@ func (s *state) planTaints(t process.Turn, node *corev1.Node) process.Plan {
 	return process.Plan{Commands: []*commandv1.Command{c}}
 }
 
-func (s *state) patch(key subject.Object, sub, kind string, o metav1.Object, content any, reason string) *commandv1.Command {
+func (s *state) patch(key subject.Object, sub, kind string, o interface{ GetUID() types.UID }, content any, reason string) *commandv1.Command {
 	body, err := json.Marshal(content)
 	if err != nil { // strings, times and maps of them always marshal
 		panic(fmt.Sprintf("nodelife: %v", err))

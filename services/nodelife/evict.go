@@ -11,6 +11,7 @@ import (
 	"taffrail.dev/events/process"
 	commandv1 "taffrail.dev/proto/gen/command/v1"
 	eventv1 "taffrail.dev/proto/gen/event/v1"
+	"taffrail.dev/services/brief"
 	"taffrail.dev/services/record"
 )
 
@@ -29,15 +30,15 @@ func (s *state) decidePod(t process.Turn) process.Plan {
 	if r == nil {
 		return process.Plan{}
 	}
-	node := s.nodes[r.pod.Spec.NodeName]
+	node := s.nodes[r.pod.Node()]
 	if node == nil {
 		return s.planOrphan(t, r)
 	}
-	if r.pod.DeletionTimestamp != nil {
+	if r.pod.Terminating {
 		return process.Plan{}
 	}
 	plan := s.planNotReady(t, r, node)
-	if len(plan.Commands) > 0 || ended(r.pod) {
+	if len(plan.Commands) > 0 || r.pod.Finished() {
 		return plan
 	}
 	due, evicted := s.eviction(t, r.pod, node)
@@ -47,7 +48,7 @@ func (s *state) decidePod(t process.Turn) process.Plan {
 	case due.After(t.Now):
 		plan.After = due.Sub(t.Now)
 		return plan
-	case !disrupted(r.pod):
+	case !r.pod.Disrupted:
 		return s.planDisrupt(t, r, byTaint, false)
 	}
 	c := command.Delete(r.key, string(r.pod.UID), byTaint.message)
@@ -57,13 +58,13 @@ func (s *state) decidePod(t process.Turn) process.Plan {
 		if answers[0].Err != nil {
 			return nil
 		}
-		return []*commandv1.Command{s.log.Normal(t.Now, about, "TaintManagerEviction", "Marking for deletion Pod %s/%s", r.pod.Namespace, r.pod.Name)}
+		return []*commandv1.Command{s.log.Normal(t.Now, about, "TaintManagerEviction", "Marking for deletion Pod %s/%s", r.pod.GetNamespace(), r.pod.Name)}
 	}}
 }
 
 // planOrphan removes a pod whose node has been missing for as long as a node may be silent.
 func (s *state) planOrphan(t process.Turn, r *resident) process.Plan {
-	name := r.pod.Spec.NodeName
+	name := r.pod.Node()
 	since, known := s.missing[name]
 	if !known {
 		since = t.Now
@@ -72,7 +73,7 @@ func (s *state) planOrphan(t process.Turn, r *resident) process.Plan {
 	if left := since.Add(s.config.Silence).Sub(t.Now); left > 0 {
 		return process.Plan{After: left}
 	}
-	if !ended(r.pod) && !disrupted(r.pod) {
+	if !r.pod.Finished() && !r.pod.Disrupted {
 		return s.planDisrupt(t, r, byAbsent, true)
 	}
 	c := command.Delete(r.key, string(r.pod.UID), byAbsent.message)
@@ -99,27 +100,25 @@ func (s *state) planNotReady(t process.Turn, r *resident, node *corev1.Node) pro
 	if status := readiness(node); status == corev1.ConditionTrue || status == "" {
 		return process.Plan{}
 	}
-	for _, had := range r.pod.Status.Conditions {
-		if had.Type != corev1.PodReady || had.Status != corev1.ConditionTrue {
-			continue
-		}
-		had.Status, had.LastTransitionTime = corev1.ConditionFalse, metav1.NewTime(t.Now)
-		content := map[string]any{"status": map[string]any{"conditions": []corev1.PodCondition{had}}}
-		c := s.patch(r.key, "status", command.StrategicPatch, r.pod, content, "node "+node.Name+" is not ready")
-		about := record.About("v1", "Pod", r.pod)
-		return process.Plan{Commands: []*commandv1.Command{c}, Notes: func(answers []process.Answer) []*commandv1.Command {
-			if answers[0].Err != nil {
-				return nil
-			}
-			return []*commandv1.Command{s.log.Warning(t.Now, about, "NodeNotReady", "Node is not ready")}
-		}}
+	if !r.pod.Ready {
+		return process.Plan{}
 	}
-	return process.Plan{}
+	// The rest of the condition stays as it is.
+	change := map[string]any{"type": corev1.PodReady, "status": corev1.ConditionFalse, "lastTransitionTime": metav1.NewTime(t.Now)}
+	content := map[string]any{"status": map[string]any{"conditions": []any{change}}}
+	c := s.patch(r.key, "status", command.StrategicPatch, r.pod, content, "node "+node.Name+" is not ready")
+	about := record.About("v1", "Pod", r.pod)
+	return process.Plan{Commands: []*commandv1.Command{c}, Notes: func(answers []process.Answer) []*commandv1.Command {
+		if answers[0].Err != nil {
+			return nil
+		}
+		return []*commandv1.Command{s.log.Warning(t.Now, about, "NodeNotReady", "Node is not ready")}
+	}}
 }
 
 // eviction is when a pod has to leave its node for a taint; evicted is false if
 // never.
-func (s *state) eviction(t process.Turn, pod *corev1.Pod, node *corev1.Node) (due time.Time, evicted bool) {
+func (s *state) eviction(t process.Turn, pod *brief.Pod, node *corev1.Node) (due time.Time, evicted bool) {
 	for _, taint := range expelling(node) {
 		seconds, forever := tolerated(pod, &taint)
 		if forever {
@@ -165,10 +164,11 @@ func (s *state) added(node string, taint *corev1.Taint, now time.Time) time.Time
 }
 
 // tolerated is for how long a pod tolerates a taint.
-func tolerated(pod *corev1.Pod, taint *corev1.Taint) (seconds time.Duration, forever bool) {
+func tolerated(pod *brief.Pod, taint *corev1.Taint) (seconds time.Duration, forever bool) {
 	found := false
-	for i := range pod.Spec.Tolerations {
-		t := &pod.Spec.Tolerations[i]
+	tolerations := pod.Tolerations()
+	for i := range tolerations {
+		t := &tolerations[i]
 		if !t.ToleratesTaint(klog.Logger{}, taint, true) {
 			continue
 		}
@@ -185,17 +185,4 @@ func tolerated(pod *corev1.Pod, taint *corev1.Taint) (seconds time.Duration, for
 		found, forever = true, false
 	}
 	return seconds, forever
-}
-
-func ended(pod *corev1.Pod) bool {
-	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-}
-
-func disrupted(pod *corev1.Pod) bool {
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue {
-			return true
-		}
-	}
-	return false
 }

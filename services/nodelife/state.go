@@ -9,6 +9,7 @@ import (
 
 	"taffrail.dev/events/fold"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/services/brief"
 	"taffrail.dev/services/record"
 )
 
@@ -34,7 +35,7 @@ type state struct {
 // resident is a pod with a node.
 type resident struct {
 	key subject.Object
-	pod *corev1.Pod
+	pod *brief.Pod
 }
 
 func newState(c Config) *state {
@@ -103,7 +104,7 @@ func (s *state) residents(node string) []subject.Object {
 
 func (s *state) applyPod(key subject.Object, e *fold.Event) []subject.Object {
 	if before := s.pods[key]; before != nil {
-		node := before.pod.Spec.NodeName
+		node := before.pod.Node()
 		delete(s.pods, key)
 		if delete(s.on[node], key); len(s.on[node]) == 0 {
 			delete(s.on, node)
@@ -112,17 +113,17 @@ func (s *state) applyPod(key subject.Object, e *fold.Event) []subject.Object {
 	if e.Gone() {
 		return nil
 	}
-	pod, err := fold.Decode[corev1.Pod](e)
-	if err != nil || pod.Spec.NodeName == "" {
+	pod, err := fold.Decode[brief.Pod](e)
+	if err != nil || pod.Node() == "" {
 		return nil
 	}
 	r := &resident{key: key, pod: pod}
 	s.pods[key] = r
-	if s.on[pod.Spec.NodeName] == nil {
-		s.on[pod.Spec.NodeName] = map[subject.Object]*resident{}
+	if s.on[pod.Node()] == nil {
+		s.on[pod.Node()] = map[subject.Object]*resident{}
 	}
-	s.on[pod.Spec.NodeName][key] = r
-	if node := s.nodes[pod.Spec.NodeName]; node != nil && readiness(node) == corev1.ConditionTrue && len(expelling(node)) == 0 {
+	s.on[pod.Node()][key] = r
+	if node := s.nodes[pod.Node()]; node != nil && readiness(node) == corev1.ConditionTrue && len(expelling(node)) == 0 {
 		return nil
 	}
 	return []subject.Object{key}

@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"taffrail.dev/events/command"
 	"taffrail.dev/events/errs"
@@ -63,8 +64,16 @@ func (l *Log) Apply(e *fold.Event) {
 	l.young[recorded.Name] = count{recorded.Count, recorded.FirstTimestamp}
 }
 
+// Named is an object as far as an Event refers to it.
+type Named interface {
+	GetNamespace() string
+	GetName() string
+	GetUID() types.UID
+	GetResourceVersion() string
+}
+
 // About refers to an object of a kind, as an Event's involvedObject does.
-func About(apiVersion, kind string, o metav1.Object) corev1.ObjectReference {
+func About(apiVersion, kind string, o Named) corev1.ObjectReference {
 	return corev1.ObjectReference{
 		APIVersion: apiVersion, Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName(),
 		UID: o.GetUID(), ResourceVersion: o.GetResourceVersion(),

@@ -7,7 +7,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"taffrail.dev/events/command"
@@ -15,6 +14,7 @@ import (
 	"taffrail.dev/events/subject"
 	commandv1 "taffrail.dev/proto/gen/command/v1"
 	eventv1 "taffrail.dev/proto/gen/event/v1"
+	"taffrail.dev/services/brief"
 	"taffrail.dev/services/selection"
 )
 
@@ -22,7 +22,7 @@ import (
 const burst = 500
 
 // claim is the pods that a set counts as its own.
-type claim struct{ active, terminating, adopt, release []*corev1.Pod }
+type claim struct{ active, terminating, adopt, release []*brief.Pod }
 
 // decide is one turn of one set.
 func (s *state) decide(t process.Turn) process.Plan {
@@ -71,12 +71,12 @@ func (s *state) claim(rs *appsv1.ReplicaSet, selector selection.Selector) claim 
 	var c claim
 	for _, p := range s.owned[rs.UID] {
 		switch {
-		case p.Namespace != rs.Namespace || finished(p):
+		case p.GetNamespace() != rs.Namespace || p.Finished():
 		case !selector.Matches(p.Labels):
-			if rs.DeletionTimestamp == nil && p.DeletionTimestamp == nil {
+			if rs.DeletionTimestamp == nil && !p.Terminating {
 				c.release = append(c.release, p)
 			}
-		case p.DeletionTimestamp != nil:
+		case p.Terminating:
 			c.terminating = append(c.terminating, p)
 		default:
 			c.active = append(c.active, p)
@@ -88,7 +88,7 @@ func (s *state) claim(rs *appsv1.ReplicaSet, selector selection.Selector) claim 
 		}
 	}
 	c.active = append(c.active, c.adopt...)
-	byName := func(a, b *corev1.Pod) int { return cmp.Compare(a.Name, b.Name) }
+	byName := func(a, b *brief.Pod) int { return cmp.Compare(a.Name, b.Name) }
 	slices.SortFunc(c.active, byName)
 	slices.SortFunc(c.release, byName)
 	return c
@@ -134,9 +134,9 @@ func (s *state) onNode(rs *appsv1.ReplicaSet, c claim, surplus int) map[string]i
 		return nil
 	}
 	counts := map[string]int{}
-	count := func(p *corev1.Pod) {
-		if active(p) && p.Spec.NodeName != "" {
-			counts[p.Spec.NodeName]++
+	count := func(p *brief.Pod) {
+		if node := p.Node(); active(p) && node != "" {
+			counts[node]++
 		}
 	}
 	for _, p := range c.active {
@@ -155,19 +155,19 @@ func (s *state) onNode(rs *appsv1.ReplicaSet, c claim, surplus int) map[string]i
 	return counts
 }
 
-func podKey(p *corev1.Pod) subject.Object {
-	return subject.Object{Resource: subject.Pods, Namespace: p.Namespace, Name: p.Name}
+func podKey(p *brief.Pod) subject.Object {
+	return subject.Object{Resource: subject.Pods, Namespace: p.GetNamespace(), Name: p.Name}
 }
 
 // adopt makes the set the controller of an orphan.
-func adopt(rs *appsv1.ReplicaSet, p *corev1.Pod) *commandv1.Command {
+func adopt(rs *appsv1.ReplicaSet, p *brief.Pod) *commandv1.Command {
 	patch := fmt.Sprintf(`{"metadata":{"ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":%q,"uid":%q,"controller":true,"blockOwnerDeletion":true}],"uid":%q}}`,
 		rs.Name, rs.UID, p.UID)
 	return command.Patch(podKey(p), "", command.StrategicPatch, []byte(patch), "adopted by ReplicaSet "+rs.Name)
 }
 
 // release ends the set's control of a pod that it no longer selects.
-func release(rs *appsv1.ReplicaSet, p *corev1.Pod) *commandv1.Command {
+func release(rs *appsv1.ReplicaSet, p *brief.Pod) *commandv1.Command {
 	patch := fmt.Sprintf(`{"metadata":{"ownerReferences":[{"$patch":"delete","uid":%q}],"uid":%q}}`, rs.UID, p.UID)
 	return command.Patch(podKey(p), "", command.StrategicPatch, []byte(patch), "released by ReplicaSet "+rs.Name)
 }

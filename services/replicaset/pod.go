@@ -9,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"taffrail.dev/services/brief"
 )
 
 var setKind = appsv1.SchemeGroupVersion.WithKind("ReplicaSet")
@@ -33,29 +35,14 @@ func podOf(rs *appsv1.ReplicaSet) *corev1.Pod {
 	}
 }
 
-func finished(p *corev1.Pod) bool {
-	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
-}
-
 // active says whether the pod counts as a replica.
-func active(p *corev1.Pod) bool { return !finished(p) && p.DeletionTimestamp == nil }
-
-// readySince is when the pod last became ready, and whether it is.
-func readySince(p *corev1.Pod) (time.Time, bool) {
-	for i := range p.Status.Conditions {
-		if c := &p.Status.Conditions[i]; c.Type == corev1.PodReady {
-			return c.LastTransitionTime.Time, c.Status == corev1.ConditionTrue
-		}
-	}
-	return time.Time{}, false
-}
+func active(p *brief.Pod) bool { return !p.Finished() && !p.Terminating }
 
 // untilAvailable is how long a ready pod has to stay ready until it counts as
 // available; 0 if it does.
-func untilAvailable(p *corev1.Pod, minReady time.Duration, now time.Time) time.Duration {
-	since, _ := readySince(p)
+func untilAvailable(p *brief.Pod, minReady time.Duration, now time.Time) time.Duration {
 	if minReady == 0 {
 		return 0
 	}
-	return max(0, since.Add(minReady).Sub(now))
+	return max(0, p.ReadySince.Add(minReady).Sub(now))
 }

@@ -4,12 +4,12 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"taffrail.dev/events/fold"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/services/brief"
 	"taffrail.dev/services/record"
 	"taffrail.dev/services/selection"
 )
@@ -19,8 +19,8 @@ import (
 // neither owned nor active, in none.
 type state struct {
 	sets    *fold.Store[appsv1.ReplicaSet, *appsv1.ReplicaSet]
-	pods    *fold.Store[corev1.Pod, *corev1.Pod]
-	owned   map[types.UID]map[string]*corev1.Pod
+	pods    *fold.Store[brief.Pod, *brief.Pod]
+	owned   map[types.UID]map[string]*brief.Pod
 	orphans *selection.Join
 	// siblings are the names of the ReplicaSets of one controller (a Deployment).
 	siblings map[types.UID]map[string]*appsv1.ReplicaSet
@@ -30,8 +30,8 @@ type state struct {
 func newState() *state {
 	return &state{
 		sets:     fold.NewStore[appsv1.ReplicaSet](subject.ReplicaSets),
-		pods:     fold.NewStore[corev1.Pod](subject.Pods),
-		owned:    map[types.UID]map[string]*corev1.Pod{},
+		pods:     fold.NewStore[brief.Pod](subject.Pods),
+		owned:    map[types.UID]map[string]*brief.Pod{},
 		orphans:  selection.NewJoin(),
 		siblings: map[types.UID]map[string]*appsv1.ReplicaSet{},
 		log:      record.NewLog(Name).As("replicaset-controller"),
@@ -86,7 +86,7 @@ func (s *state) indexSet(before, after *appsv1.ReplicaSet) {
 	}
 }
 
-func (s *state) indexPod(before, after *corev1.Pod) []subject.Object {
+func (s *state) indexPod(before, after *brief.Pod) []subject.Object {
 	var woken []subject.Object
 	wake := func(keys ...subject.Object) {
 		for _, k := range keys {
@@ -96,10 +96,10 @@ func (s *state) indexPod(before, after *corev1.Pod) []subject.Object {
 		}
 	}
 	if before != nil {
-		if ref := metav1.GetControllerOfNoCopy(before); ref != nil {
-			drop(s.owned, ref.UID, before.Name)
-			if isSet(ref) {
-				wake(keyOf(before.Namespace, ref.Name))
+		if owner, owned := before.Controller(); owned {
+			drop(s.owned, owner.UID, before.Name)
+			if isSet(owner) {
+				wake(keyOf(before.GetNamespace(), owner.Name))
 			}
 		}
 	}
@@ -107,21 +107,22 @@ func (s *state) indexPod(before, after *corev1.Pod) []subject.Object {
 	if pod == nil {
 		pod = before
 	}
-	ref := metav1.GetControllerOfNoCopy(pod)
-	if after == nil || ref != nil || !active(after) {
-		wake(s.orphans.Drop(pod.Namespace, pod.Name)...)
+	namespace := pod.GetNamespace()
+	owner, owned := pod.Controller()
+	if after == nil || owned || !active(after) {
+		wake(s.orphans.Drop(namespace, pod.Name)...)
 	} else {
-		wake(s.orphans.Put(pod.Namespace, pod.Name, pod.Labels)...)
+		wake(s.orphans.Put(namespace, pod.Name, pod.Labels)...)
 	}
-	if after != nil && ref != nil && isSet(ref) {
-		put(s.owned, ref.UID, after.Name, after)
-		wake(keyOf(after.Namespace, ref.Name))
+	if after != nil && owned && isSet(owner) {
+		put(s.owned, owner.UID, after.Name, after)
+		wake(keyOf(namespace, owner.Name))
 	}
 	return woken
 }
 
-func isSet(ref *metav1.OwnerReference) bool {
-	return ref.Kind == "ReplicaSet" && (ref.APIVersion == "apps/v1")
+func isSet(owner brief.Owner) bool {
+	return owner.Kind == "ReplicaSet" && owner.APIVersion == "apps/v1"
 }
 
 func put[T any](m map[types.UID]map[string]T, uid types.UID, name string, v T) {

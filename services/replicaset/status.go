@@ -29,10 +29,10 @@ func statusOf(rs *appsv1.ReplicaSet, c claim, t process.Turn) (appsv1.ReplicaSet
 	template := labels.SelectorFromSet(rs.Spec.Template.Labels)
 	minReady := time.Duration(rs.Spec.MinReadySeconds) * time.Second
 	for _, p := range c.active {
-		if template.Matches(labels.Set(p.Labels)) {
+		if template.Matches(p.Labels) {
 			status.FullyLabeledReplicas++
 		}
-		if _, ready := readySince(p); !ready {
+		if !p.Ready {
 			continue
 		}
 		status.ReadyReplicas++

@@ -1,5 +1,7 @@
 package scheduler
 
+import "k8s.io/apimachinery/pkg/labels"
+
 const (
 	refusedJoin  = "node(s) didn't match pod affinity rules"
 	refusedAvoid = "node(s) didn't match pod anti-affinity rules"
@@ -64,7 +66,7 @@ func (s *State) begins(c *class, join []domains) bool {
 		}
 	}
 	for i := range c.join {
-		if !c.join[i].covers(s, c.namespace, c.labels) {
+		if !c.join[i].covers(s, c.namespace, labels.Set(c.labels)) {
 			return false
 		}
 	}
@@ -75,7 +77,7 @@ func (s *State) begins(c *class, join []domains) bool {
 func (s *State) regroup(c *class) {
 	if c.grouping != s.groupings {
 		c.grouping = s.groupings
-		c.repelling, c.pulling = s.towards(c.namespace, c.labels)
+		c.repelling, c.pulling = s.towards(c.namespace, labels.Set(c.labels))
 	}
 }
 

@@ -50,14 +50,14 @@ func (s *State) bind(t process.Turn, w *waiting, v *verdict, detail *eventv1.Sch
 	s.assume(w, v.node)
 	detail.Node = v.node.name
 	binding := &corev1.Binding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.pod.Namespace, Name: w.pod.Name, UID: w.pod.UID},
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.key.Namespace, Name: w.pod.Name, UID: w.pod.UID},
 		Target:     corev1.ObjectReference{Kind: "Node", Name: v.node.name},
 	}
 	c := command.CreateSub(w.key, "binding", binding, fmt.Sprintf("best of %d fitting nodes, %d in all", v.feasible, v.considered))
 	c.ExpectedUid = string(w.pod.UID)
 	c.Detail = &commandv1.Command_Scheduling{Scheduling: detail}
 	about := record.About("v1", "Pod", w.pod)
-	text := fmt.Sprintf("Successfully assigned %s/%s to %s", w.pod.Namespace, w.pod.Name, v.node.name)
+	text := fmt.Sprintf("Successfully assigned %s/%s to %s", w.key.Namespace, w.pod.Name, v.node.name)
 	return process.Plan{
 		Commands: []*commandv1.Command{c},
 		Notes: func(answers []process.Answer) []*commandv1.Command {
@@ -76,20 +76,15 @@ func (s *State) refuse(t process.Turn, w *waiting, v *verdict, detail *eventv1.S
 		plan.After = shortPatience
 	}
 	condition := corev1.PodCondition{
-		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: v.message(w.pod),
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: v.message(w.yields),
 	}
 	now := metav1.NewTime(t.Now)
 	condition.LastTransitionTime = now
 	condition.ObservedGeneration = w.pod.Generation
-	for _, had := range w.pod.Status.Conditions {
-		if had.Type != condition.Type {
-			continue
-		}
-		if had.Status == condition.Status {
-			condition.LastTransitionTime = had.LastTransitionTime
-			if had.Reason == condition.Reason && had.Message == condition.Message {
-				return plan
-			}
+	if had := w.refusal; had != nil && had.Status == condition.Status {
+		condition.LastTransitionTime = had.LastTransitionTime
+		if had.Reason == condition.Reason && had.Message == condition.Message {
+			return plan
 		}
 	}
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": []corev1.PodCondition{condition}}})
@@ -111,12 +106,12 @@ func (s *State) refuse(t process.Turn, w *waiting, v *verdict, detail *eventv1.S
 }
 
 // message explains a refusal as Kubernetes words it.
-func (v *verdict) message(pod *corev1.Pod) string {
+func (v *verdict) message(yields bool) string {
 	if v.considered == 0 {
 		return "no nodes available to schedule pods"
 	}
 	text := explained(v.considered, v.refused)
-	if pod.Spec.PreemptionPolicy != nil && *pod.Spec.PreemptionPolicy == corev1.PreemptNever {
+	if yields {
 		return text + " preemption: not eligible due to preemptionPolicy=Never."
 	}
 	outlook := map[string]int32{}

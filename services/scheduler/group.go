@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 )
 
 // group is one affinity term that running pods hold towards others, with how many of
@@ -83,7 +84,7 @@ func (s *State) part(r *resident) {
 }
 
 // towards are the groups whose terms cover a pod, in a fixed order.
-func (s *State) towards(namespace string, set map[string]string) (repelling, pulling []*group) {
+func (s *State) towards(namespace string, set labels.Labels) (repelling, pulling []*group) {
 	for _, g := range s.groups {
 		if !g.term.covers(s, namespace, set) {
 			continue

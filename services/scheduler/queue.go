@@ -7,6 +7,7 @@ import (
 
 	"taffrail.dev/events/fold"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/services/brief"
 )
 
 // wave is how many pods of a blocked class are woken at once. Each that is bound
@@ -16,12 +17,16 @@ const wave = 8
 // waiting is a pod without a node.
 type waiting struct {
 	key      subject.Object
-	pod      *corev1.Pod
+	pod      *brief.Pod
 	class    *class
 	priority int32
-	arrived  uint64 // sequence at which it began to wait
-	since    int64  // the same in Unix nanoseconds
-	hash     uint64
+	// yields: it preempts nobody. refusal is its condition that says why it has no node, as the
+	// journal has it; nil for none.
+	yields  bool
+	refusal *corev1.PodCondition
+	arrived uint64 // sequence at which it began to wait
+	since   int64  // the same in Unix nanoseconds
+	hash    uint64
 	// assumed is the pod on the node that it was last sent to, until the journal
 	// shows it bound or the binding fails.
 	assumed *resident
@@ -29,20 +34,21 @@ type waiting struct {
 }
 
 // wait takes a pod without a node in, or follows a change of it.
-func (s *State) wait(e *fold.Event, key subject.Object, pod *corev1.Pod) []subject.Object {
+func (s *State) wait(e *fold.Event, key subject.Object, pod *brief.Pod, whole *corev1.Pod) []subject.Object {
 	w := s.waiting[key]
 	if w != nil && w.pod.UID != pod.UID {
 		s.unwait(key)
 		w = nil
 	}
-	class := s.classOf(pod)
+	class := s.classOf(whole)
 	if w == nil {
 		w = &waiting{key: key, arrived: e.Sequence, since: e.GetTime(), hash: hashOf(string(pod.UID) + pod.Name), class: class}
 		class.waiting++
 		s.waiting[key] = w
 	}
 	changed := w.pod == nil || w.class != class
-	w.pod, w.priority = pod, priorityOf(pod)
+	w.pod, w.priority, w.refusal = pod, priorityOf(whole), refusalOf(whole)
+	w.yields = whole.Spec.PreemptionPolicy != nil && *whole.Spec.PreemptionPolicy == corev1.PreemptNever
 	if w.class != class {
 		s.unblock(w)
 		w.class.waiting--
@@ -61,6 +67,15 @@ func priorityOf(pod *corev1.Pod) int32 {
 		return 0
 	}
 	return *pod.Spec.Priority
+}
+
+func refusalOf(pod *corev1.Pod) *corev1.PodCondition {
+	for i := range pod.Status.Conditions {
+		if c := pod.Status.Conditions[i]; c.Type == corev1.PodScheduled {
+			return &c
+		}
+	}
+	return nil
 }
 
 // unwait ends a pod's wait: it is bound, ended or gone. Its class's next pod is
@@ -84,7 +99,7 @@ func (s *State) unwait(key subject.Object) []subject.Object {
 
 // assume counts a pod on the node it is being sent to.
 func (s *State) assume(w *waiting, n *node) {
-	w.assumed = residentOf(w.key, w.pod, w.class.demand)
+	w.assumed = residentOf(w.key, w.pod, w.class.sample, w.class.demand)
 	s.admit(w.assumed, n)
 	s.assumed++
 }

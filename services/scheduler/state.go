@@ -8,7 +8,9 @@ import (
 
 	"taffrail.dev/events/fold"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/services/brief"
 	"taffrail.dev/services/record"
+	"taffrail.dev/services/selection"
 )
 
 // State is the scheduler's fold. One goroutine owns it.
@@ -51,7 +53,7 @@ type resident struct {
 	uid         string
 	node        *node
 	namespace   string
-	labels      map[string]string
+	labels      selection.Labels
 	demand      demand
 	holds       []group
 	terminating bool
@@ -155,47 +157,50 @@ func (s *State) applyPod(e *fold.Event) []subject.Object {
 	if e.Gone() {
 		return append(s.unwait(key), s.remove(key)...)
 	}
-	pod, err := fold.Decode[corev1.Pod](e)
+	pod, err := fold.Decode[brief.Pod](e)
 	if err != nil {
 		return nil
 	}
-	switch finished := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed; {
-	case finished:
-		return append(s.unwait(key), s.remove(key)...)
-	case pod.Spec.NodeName != "":
-		return append(s.unwait(key), s.place(key, pod)...)
-	case !ours(pod):
+	if pod.Finished() || pod.Node() == "" && !ours(pod) {
 		return append(s.unwait(key), s.remove(key)...)
 	}
-	return s.wait(e, key, pod)
+	whole, err := fold.Decode[corev1.Pod](e)
+	if err != nil {
+		return nil
+	}
+	if pod.Node() != "" {
+		return append(s.unwait(key), s.place(key, pod, whole)...)
+	}
+	return s.wait(e, key, pod, whole)
 }
 
 // ours says whether the pod waits for this scheduler.
-func ours(pod *corev1.Pod) bool {
-	name := pod.Spec.SchedulerName
-	return (name == "" || name == corev1.DefaultSchedulerName) && len(pod.Spec.SchedulingGates) == 0 && pod.DeletionTimestamp == nil
+func ours(pod *brief.Pod) bool {
+	name := pod.Scheduler()
+	return (name == "" || name == corev1.DefaultSchedulerName) && !pod.Gated && !pod.Terminating
 }
 
 // place has a pod take its part of its node, or follows a change of it.
-func (s *State) place(key subject.Object, pod *corev1.Pod) []subject.Object {
-	r := residentOf(key, pod, demandOf(pod))
+func (s *State) place(key subject.Object, pod *brief.Pod, whole *corev1.Pod) []subject.Object {
+	r := residentOf(key, pod, whole, demandOf(whole))
 	old := s.residents[key]
-	if old != nil && old.node.name == pod.Spec.NodeName && old.uid == r.uid && old.terminating == r.terminating &&
-		old.demand.equal(r.demand) && maps.Equal(old.labels, r.labels) && slices.EqualFunc(old.holds, r.holds, sameHold) {
+	if old != nil && old.node.name == pod.Node() && old.uid == r.uid && old.terminating == r.terminating &&
+		old.demand.equal(r.demand) && old.labels == r.labels && slices.EqualFunc(old.holds, r.holds, sameHold) {
 		return nil
 	}
 	var wake []subject.Object
 	if old != nil {
 		wake = s.remove(key)
 	}
-	s.admit(r, s.nodeOf(pod.Spec.NodeName))
+	s.admit(r, s.nodeOf(pod.Node()))
 	return append(wake, s.wakeForAny()...)
 }
 
-func residentOf(key subject.Object, pod *corev1.Pod, d demand) *resident {
+// residentOf is a pod as a resident; like is a pod of its class.
+func residentOf(key subject.Object, pod *brief.Pod, like *corev1.Pod, d demand) *resident {
 	return &resident{
-		key: key, uid: string(pod.UID), namespace: pod.Namespace, labels: pod.Labels,
-		demand: d, holds: holds(pod), terminating: pod.DeletionTimestamp != nil,
+		key: key, uid: string(pod.UID), namespace: key.Namespace, labels: pod.Labels,
+		demand: d, holds: holds(like), terminating: pod.Terminating,
 	}
 }
 

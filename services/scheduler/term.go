@@ -63,11 +63,11 @@ func withKeys(selector labels.Selector, own map[string]string, same, other []str
 }
 
 // covers says whether the term speaks of a pod.
-func (t *term) covers(s *State, namespace string, set map[string]string) bool {
+func (t *term) covers(s *State, namespace string, set labels.Labels) bool {
 	if !slices.Contains(t.namespaces, namespace) && (t.anywhere == nil || !t.anywhere.Matches(labels.Set(s.namespaces[namespace]))) {
 		return false
 	}
-	return t.selector.Matches(labels.Set(set))
+	return t.selector.Matches(set)
 }
 
 // scope identifies the pods that the term speaks of, domains aside.

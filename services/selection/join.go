@@ -27,7 +27,7 @@ type entry struct {
 }
 
 type object struct {
-	labels map[string]string
+	labels Labels
 	by     []*entry
 }
 
@@ -107,10 +107,10 @@ func (j *Join) Unselect(key subject.Object) {
 }
 
 // Put sets an object's labels and returns the keys that selected it before or do now.
-func (j *Join) Put(namespace, name string, labels map[string]string) []subject.Object {
+func (j *Join) Put(namespace, name string, labels Labels) []subject.Object {
 	s := j.space(namespace)
 	o := s.objects[name]
-	if o != nil && maps.Equal(o.labels, labels) {
+	if o != nil && o.labels == labels {
 		return keys(o.by)
 	}
 	woken := j.Drop(namespace, name)
@@ -126,7 +126,7 @@ func (j *Join) Put(namespace, name string, labels map[string]string) []subject.O
 			}
 		}
 	}
-	for k, v := range labels {
+	for k, v := range labels.All() {
 		for e := range s.buckets[pair{k, v}] {
 			match(e)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	klabels "k8s.io/apimachinery/pkg/labels"
 
 	"taffrail.dev/events/subject"
 	"taffrail.dev/services/selection"
@@ -27,17 +28,17 @@ func names(keys []subject.Object) []string {
 func TestJoinWakesSelectorsBeforeAndAfter(t *testing.T) {
 	t.Parallel()
 	j := selection.NewJoin()
-	j.Put("shop", "p1", map[string]string{"app": "web", "tier": "front"})
+	j.Put("shop", "p1", selection.LabelsOf(map[string]string{"app": "web", "tier": "front"}))
 	j.Select(key("web"), selection.Exactly(map[string]string{"app": "web"}))
 	j.Select(key("front"), selection.Exactly(map[string]string{"tier": "front"}))
 	j.Select(key("none"), selection.Exactly(nil))
 	if got := j.Members(key("web")); !slices.Equal(got, []string{"p1"}) {
 		t.Fatalf("web selects %v", got)
 	}
-	if got := names(j.Put("shop", "p1", map[string]string{"app": "web", "tier": "back"})); !slices.Equal(got, []string{"front", "web"}) {
+	if got := names(j.Put("shop", "p1", selection.LabelsOf(map[string]string{"app": "web", "tier": "back"}))); !slices.Equal(got, []string{"front", "web"}) {
 		t.Fatalf("woke %v", got)
 	}
-	if got := j.Put("mall", "p1", map[string]string{"app": "web"}); got != nil {
+	if got := j.Put("mall", "p1", selection.LabelsOf(map[string]string{"app": "web"})); got != nil {
 		t.Fatalf("another namespace's pod woke %v", got)
 	}
 	if got := names(j.Drop("shop", "p1")); !slices.Equal(got, []string{"web"}) {
@@ -63,7 +64,7 @@ func TestJoinEqualsSearch(t *testing.T) {
 		switch r.IntN(5) {
 		case 0, 1:
 			objects[name] = pick()
-			j.Put("shop", name, objects[name])
+			j.Put("shop", name, selection.LabelsOf(objects[name]))
 		case 2:
 			delete(objects, name)
 			j.Drop("shop", name)
@@ -83,7 +84,7 @@ func TestJoinEqualsSearch(t *testing.T) {
 		for s, selector := range selectors {
 			var want []string
 			for o, labels := range objects {
-				if selector.Matches(labels) {
+				if selector.Matches(klabels.Set(labels)) {
 					want = append(want, o)
 				}
 			}

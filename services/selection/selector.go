@@ -44,8 +44,8 @@ func pairs(m map[string]string) []pair {
 }
 
 // Matches says whether the selector selects an object of these labels.
-func (s Selector) Matches(l map[string]string) bool {
-	return s.selector != nil && s.selector.Matches(labels.Set(l))
+func (s Selector) Matches(l labels.Labels) bool {
+	return s.selector != nil && s.selector.Matches(l)
 }
 
 // Everything says whether the selector selects all objects.

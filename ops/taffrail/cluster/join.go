@@ -19,6 +19,7 @@ import (
 	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway/access/pki"
 	"taffrail.dev/ops/taffrail/datadir"
+	"taffrail.dev/ops/taffrail/memory"
 	"taffrail.dev/services/registry"
 )
 
@@ -101,6 +102,7 @@ func RunService(ctx context.Context, c Config, s ServiceConfig) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return memory.Run(ctx) })
 	health, err := i.serveHealth(ctx, group)
 	if err != nil {
 		return err
@@ -190,6 +192,7 @@ func RunNode(ctx context.Context, c Config) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return memory.Run(ctx) })
 	health, err := i.serveHealth(ctx, group)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"taffrail.dev/gateway"
 	"taffrail.dev/gateway/access/pki"
 	"taffrail.dev/ops/taffrail/datadir"
+	"taffrail.dev/ops/taffrail/memory"
 )
 
 // instance is a cluster being run.
@@ -98,6 +99,7 @@ func (i *instance) runParts(ctx context.Context, start func(context.Context, *er
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return memory.Run(ctx) })
 	group.Go(func() error { return part("gateway", g.Run(ctx)) })
 	group.Go(func() error { return start(ctx, group, g) })
 	return ended(group)
