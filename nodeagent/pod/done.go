@@ -167,10 +167,13 @@ func (s *State) pulled(c *container, r Result, now time.Time) {
 	c.waiting, c.message = "ErrImagePull", r.Err
 	if r.Reason != "" {
 		c.waiting = r.Reason
-		s.warn(name, "Failed", "Error: "+r.Reason)
-		if r.Reason == "ErrImageNeverPull" {
+		switch r.Reason {
+		case "ErrImageNeverPull":
 			s.warn(name, "ErrImageNeverPull", r.Err)
+		case "InvalidImageName":
+			s.warn(name, "InspectFailed", r.Err)
 		}
+		s.warn(name, "Failed", "Error: "+r.Reason)
 		return
 	}
 	s.warn(name, "Failed", fmt.Sprintf("Failed to pull image %q: %s", c.spec.Image, r.Err))
