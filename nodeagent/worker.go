@@ -2,6 +2,7 @@ package nodeagent
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -143,7 +144,11 @@ func (w *worker) take(m message) {
 	}
 	switch {
 	case m.pod != nil:
+		was := w.state.Pod
 		w.state.Want(m.pod, now)
+		if !maps.Equal(was.Labels, m.pod.Labels) || !maps.Equal(was.Annotations, m.pod.Annotations) {
+			w.refresh = now // files that tell of the pod follow it
+		}
 	case m.removed:
 		w.state.Remove(now)
 	case m.objects:
