@@ -164,20 +164,25 @@ func (r *Containerd) Attach(ctx context.Context, id string, s Streams) error {
 	ctx, cancel := context.WithCancel(scoped(ctx))
 	defer cancel()
 	go r.resize(ctx, id, "", s.Resize, ctx.Done())
+	ready := func() {}
 	if s.Stdin != nil {
 		in, err := os.OpenFile(filepath.Join(r.pipeDir(id), "stdin"), os.O_WRONLY, 0)
 		if err != nil {
 			return fmt.Errorf("the container takes no standard input: %w", err)
 		}
-		go func() {
-			_, _ = io.Copy(in, s.Stdin)
-			in.Close()
-			if rec, err := r.cfg.Client.ContainerService().Get(ctx, id); err == nil && rec.Labels[labelOnce] != "" {
-				r.closeStdin(ctx, id, "")
-			}
-		}()
+		defer in.Close()
+		ready = func() { go r.feed(ctx, id, in, s.Stdin) } // what it answers is not missed
 	}
-	return r.cfg.Logs.Attach(ctx, id, s.Stdout, s.Stderr)
+	return r.cfg.Logs.Attach(ctx, id, s.Stdout, s.Stderr, ready)
+}
+
+// feed copies a client's input to a container, to whom a client that is the only one ends it.
+func (r *Containerd) feed(ctx context.Context, id string, in io.WriteCloser, from io.Reader) {
+	_, _ = io.Copy(in, from)
+	in.Close()
+	if rec, err := r.cfg.Client.ContainerService().Get(ctx, id); err == nil && rec.Labels[labelOnce] != "" {
+		r.closeStdin(ctx, id, "")
+	}
 }
 
 // Stats implements Runtime.
