@@ -174,9 +174,7 @@ func (r *Containerd) Events(ctx context.Context, ready func(), on func(Exit)) er
 					continue
 				}
 				exit := exitOf(e.ContainerID, e.ExitStatus, e.ExitedAt.AsTime())
-				exit.OOM = r.cfg.Cgroups.OOMKills(r.group(e.ContainerID)) > 0
-				on(exit)
-				finishing.Go(func() { r.finish(context.WithoutCancel(ctx), exit) })
+				finishing.Go(func() { on(r.finishSoon(context.WithoutCancel(ctx), exit)) })
 			}
 		case err := <-failed:
 			if ctx.Err() != nil {
@@ -191,6 +189,16 @@ func (r *Containerd) group(id string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.groups[id]
+}
+
+// finishTimeout bounds how long an end is kept from who waits for it.
+const finishTimeout = 10 * time.Second
+
+// finishSoon is finish in bounded time: who is told of the end then finds the whole output in the log.
+func (r *Containerd) finishSoon(ctx context.Context, e Exit) Exit {
+	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
+	defer cancel()
+	return r.finish(ctx, e)
 }
 
 // finish records an end in the container's labels and gives its process, shim and pipes back; the
