@@ -32,7 +32,12 @@ func (r *Containerd) Exec(ctx context.Context, id string, e Exec) (int, error) {
 		return -1, err
 	}
 	execID := fmt.Sprintf("exec-%x-%d", execs.start, execs.n.Add(1))
-	if e.Stdin != nil {
+	ended := make(chan struct{})
+	defer close(ended)
+	switch {
+	case e.Stdin != nil && e.TTY:
+		e.Stdin = &lasting{Reader: e.Stdin, until: ended}
+	case e.Stdin != nil:
 		// The shim holds the pipe open until it is told that no more comes.
 		e.Stdin = &ending{Reader: e.Stdin, end: func() { r.closeStdin(context.WithoutCancel(ctx), id, execID) }}
 	}
@@ -86,6 +91,21 @@ func (r *ending) Read(b []byte) (int, error) {
 	n, err := r.Reader.Read(b)
 	if err != nil {
 		r.once.Do(r.end)
+	}
+	return n, err
+}
+
+// lasting keeps its reader's end back: a terminal whose input is closed hangs up, but who has typed all there is
+// still wants to see what comes of it.
+type lasting struct {
+	io.Reader
+	until <-chan struct{}
+}
+
+func (r *lasting) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	if n == 0 && err != nil {
+		<-r.until
 	}
 	return n, err
 }

@@ -47,7 +47,7 @@ func labelsOf(c Container) map[string]string {
 		labelAttempt: strconv.Itoa(int(c.Attempt)), labelImageID: c.Image.ID, labelImage: c.Image.Name,
 		labelLog: c.LogPath, labelCgroup: c.CgroupParent + "/" + c.ID,
 	}
-	if c.Spec.StdinOnce {
+	if c.Spec.StdinOnce && !c.Spec.TTY { // a terminal whose input is closed hangs up
 		labels[labelOnce] = "true"
 	}
 	return labels
