@@ -212,6 +212,9 @@ func (r *Containerd) finish(ctx context.Context, e Exit) Exit {
 	if err == nil && t.Process.Status != tasktypes.Status_STOPPED {
 		return e // the id is another container's by now
 	}
+	if known, ok := r.recorded(ctx, e.ID); ok {
+		e = known // finished before, when its group could still be asked
+	}
 	b, err := json.Marshal(e)
 	if err != nil {
 		return e
@@ -224,6 +227,16 @@ func (r *Containerd) finish(ctx context.Context, e Exit) Exit {
 		r.cfg.Log.Warn("an ended container is not cleaned up yet", zap.String("container", e.ID), zap.Error(err))
 	}
 	return e
+}
+
+// recorded is the end that a container's record tells of.
+func (r *Containerd) recorded(ctx context.Context, id string) (Exit, bool) {
+	var e Exit
+	rec, err := r.cfg.Client.ContainerService().Get(ctx, id)
+	if err != nil || rec.Labels[labelExit] == "" {
+		return e, false
+	}
+	return e, json.Unmarshal([]byte(rec.Labels[labelExit]), &e) == nil
 }
 
 func (r *Containerd) deleteTask(ctx context.Context, id string) error {
