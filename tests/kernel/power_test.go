@@ -15,14 +15,7 @@ import (
 // moment: after each, and in the end, every acknowledged object is there.
 func TestControlPlanePowerCut(t *testing.T) {
 	t.Parallel()
-	folder := os.Getenv("TAFFRAIL_BIN")
-	if folder == "" {
-		folder = "../../bin"
-	}
-	binary, err := filepath.Abs(filepath.Join(folder, "taffrail"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := filepath.Join(programs(t), "taffrail")
 	store := filepath.Join(t.TempDir(), "store")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", store, "./store")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
