@@ -89,6 +89,7 @@ func TestPodImages(t *testing.T) {
 	waits("absent", "ImagePullBackOff")
 	contains(t, shared.Must(t, "get", "-n", ns, "pod", "absent"), "0/1 ", " ImagePullBackOff ")
 	events("absent", `Failed to pull image "`+images.Address+`/nothing:1"`, "not found")
+	shared.Refused(t, "", `container "app" in pod "absent" is waiting to start: trying and failing to pull image`, "logs", "-n", ns, "absent")
 	waits("never", "ErrImageNeverPull")
 	equal(t, "the message", field(t, ns, "never", "{.status.containerStatuses[0].state.waiting.message}"), fmt.Sprintf("Container image %q is not present with pull policy of Never", images.Address+"/nothing:2"))
 	events("never", "ErrImageNeverPull")

@@ -35,6 +35,8 @@ func TestPodRestarts(t *testing.T) {
 	await(t, ns, "second-try", "{.status.phase}", "Succeeded")
 	equal(t, "restarts", state("second-try", "restartCount"), "1")
 	equal(t, "the first exit", state("second-try", "lastState.terminated.exitCode"), "2")
+	await(t, ns, "ruled", "{.status.phase}", "Succeeded")
+	equal(t, "restarts by a rule", state("ruled", "restartCount")+" "+state("ruled", "lastState.terminated.exitCode"), "1 42")
 	await(t, ns, "succeeded", "{.status.phase}", "Succeeded")
 	contains(t, shared.Must(t, "get", "-n", ns, "pod", "succeeded"), "0/2 ", " Completed ")
 	equal(t, "the message at its path", state("succeeded", "state.terminated.message"), "elsewhere")

@@ -64,7 +64,7 @@ func TestPodReadiness(t *testing.T) {
 		await(t, ns, "starts", "{.status.containerStatuses[0].restartCount}", "1")
 		await(t, ns, "never-starts", "{.status.containerStatuses[0].lastState.terminated.exitCode}", "137")
 		described := shared.Must(t, "describe", "-n", ns, "pod/never-starts")
-		contains(t, described, "Container app failed startup probe, will be restarted", "Startup probe failed: command timed out")
+		contains(t, described, "Container app failed startup probe, will be restarted", "Startup probe failed: command timed out: \"sh -c sleep 30\" timed out after 1s")
 		if strings.Contains(described, "Liveness") {
 			t.Error("liveness is asked before the start")
 		}

@@ -64,7 +64,7 @@ func TestPodSecurity(t *testing.T) {
 func TestPodNamespaces(t *testing.T) {
 	t.Parallel()
 	ns := pods(t, "pods-namespaces.yaml")
-	ready(t, ns, "shares", "host", "resolves", "adds")
+	ready(t, ns, "shares", "host", "resolves", "adds", "port")
 	in := func(pod, command string) string { t.Helper(); return shell(t, ns, pod, command) }
 	equal(t, "the other's processes", in("shares -c two", "for p in $(pidof sleep); do tr '\\0' ' ' < /proc/$p/cmdline; done | grep -o 1234; for p in $(pidof sleep); do cat /proc/$p/root/marker 2>/dev/null; done; cat /proc/1/comm"), "1234\nfrom one\npause")
 	equal(t, "the name", in("shares -c one", "hostname; hostname -f"), "custom\ncustom.sub."+ns+".svc.cluster.local")
@@ -83,6 +83,9 @@ func TestPodNamespaces(t *testing.T) {
 	equal(t, "the host's namespaces", in("host", "for n in net pid ipc uts; do readlink /proc/self/ns/$n; done"), host["net"]+"\n"+host["pid"]+"\n"+host["ipc"]+"\n"+host["uts"])
 	equal(t, "the host's address", field(t, ns, "host", "{.status.podIP} {.status.hostIP}"), "192.0.2.10 192.0.2.10")
 	contains(t, in("host", "cat /etc/hosts /etc/resolv.conf"), "192.0.2.99\told.example.com", "search "+ns+".svc.cluster.local svc.cluster.local cluster.local", "nameserver 10.", "ndots:5")
+	if text, err := fetch("http://192.0.2.10:18080/name"); err != nil || text != "port\n" {
+		t.Errorf("the node's port answers %q %v", text, err)
+	}
 	equal(t, "the pod's own resolver", in("resolves", "cat /etc/resolv.conf"), "search example.com sub.example.com\nnameserver 192.0.2.53\noptions ndots:2 edns0")
 	contains(t, in("adds", "cat /etc/resolv.conf"), "search "+ns+".svc.cluster.local svc.cluster.local cluster.local", " example.com\n", "options ndots:1\n")
 }

@@ -78,6 +78,11 @@ func TestPodStreams(t *testing.T) {
 	await(t, ns, "box", "{.status.ephemeralContainerStatuses[0].state.terminated.reason}", "Completed")
 	contains(t, shared.Must(t, "logs", "-n", ns, "box", "-c", "look"), "version 2\n", "httpd -f", "pong")
 	contains(t, shared.Must(t, "describe", "-n", ns, "pod/box"), "Ephemeral Containers:", "look:")
+	node := field(t, ns, "box", "{.spec.nodeName}")
+	shared.Must(t, "debug", "-n", ns, "node/"+node, "--image="+images.Address+"/busybox:1", "-q", "--", "sh", "-c", "chroot /host cat /proc/1/comm; hostname")
+	looked := strings.TrimPrefix(shared.Must(t, "get", "-n", ns, "pods", "-l", "app.kubernetes.io/managed-by=kubectl-debug", "-o", "name"), "pod/")
+	await(t, ns, strings.TrimSpace(looked), "{.status.phase}", "Succeeded")
+	contains(t, shared.Must(t, "logs", "-n", ns, strings.TrimSpace(looked)), node+"\n")
 }
 
 // Logs are shown as asked: of which container, from where, as they grow and over rotations.
