@@ -63,6 +63,7 @@ type message struct {
 	removed bool
 	objects bool
 	updated bool
+	evict   string // why, "" for no
 	cause   cause
 	exit    *runtime.Exit
 	action  *pod.Action
@@ -158,6 +159,8 @@ func (w *worker) take(m message) {
 		if w.refresh = w.a.volumes.Renewal(string(w.uid)); !w.refresh.IsZero() && w.refresh.Before(now.Add(soonest)) {
 			w.refresh = now.Add(soonest)
 		}
+	case m.evict != "":
+		w.state.Evict(m.evict)
 	case m.exit != nil:
 		w.exit(*m.exit, now)
 	case m.action != nil:

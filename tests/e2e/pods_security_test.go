@@ -86,6 +86,7 @@ func TestPodNamespaces(t *testing.T) {
 	if text, err := fetch("http://192.0.2.10:18080/name"); err != nil || text != "port\n" {
 		t.Errorf("the node's port answers %q %v", text, err)
 	}
+	equal(t, "the pod through the API", shared.Must(t, "get", "--raw", "/api/v1/namespaces/"+ns+"/pods/port:8080/proxy/name"), "port")
 	equal(t, "the pod's own resolver", in("resolves", "cat /etc/resolv.conf"), "search example.com sub.example.com\nnameserver 192.0.2.53\noptions ndots:2 edns0")
 	contains(t, in("adds", "cat /etc/resolv.conf"), "search "+ns+".svc.cluster.local svc.cluster.local cluster.local", " example.com\n", "options ndots:1\n")
 }
@@ -107,6 +108,9 @@ cat cpu/cpu.shares; echo $(cat cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us); cat 
 	equal(t, "burstable", shell(t, ns, "burstable -c app", show), want("256\n50000 100000\n67108864", "50000 100000\n67108864"))
 	contains(t, shell(t, ns, "burstable -c free", show), want("2\n-1 100000\n9223372036854771712", "max 100000\nmax"))
 	equal(t, "guaranteed", shell(t, ns, "guaranteed", show), want("204\n20000 100000\n50331648", "20000 100000\n50331648"))
+	await(t, ns, "big-init", "{.status.phase}", "Succeeded") // the pod's bounds are those of its peak
+	node := field(t, ns, "burstable", "{.spec.nodeName}")
+	contains(t, shared.Must(t, "get", "--raw", "/api/v1/nodes/"+node+"/proxy/stats/summary"), `"namespace":"`+ns+`"`, `"workingSetBytes":`, `"usageCoreNanoSeconds":`)
 	equal(t, "the class", field(t, ns, "burstable", "{.status.qosClass}"), "Burstable")
 	equal(t, "the class", field(t, ns, "guaranteed", "{.status.qosClass}"), "Guaranteed")
 	contains(t, shared.Must(t, "describe", "-n", ns, "pod/guaranteed"), "QoS Class:", "Guaranteed", "cpu:     200m", "memory:  48Mi")

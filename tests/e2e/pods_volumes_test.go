@@ -99,6 +99,18 @@ func TestPodHostPaths(t *testing.T) {
 	equal(t, "what came later", shell(t, ns, "waits", "cat /config/a"), "b")
 }
 
+// Who has more on the disk than its limits allow is evicted, soon whatever its grace.
+func TestPodStorage(t *testing.T) {
+	t.Parallel()
+	ns := pods(t, "pods-storage.yaml")
+	await(t, ns, "cache", "{.status.phase}", "Failed")
+	equal(t, "why", field(t, ns, "cache", "{.status.reason}: {.status.message}"), `Evicted: Usage of EmptyDir volume "cache" exceeds the limit "1Mi".`)
+	await(t, ns, "own-files", "{.status.phase}", "Failed")
+	equal(t, "why", field(t, ns, "own-files", "{.status.reason}: {.status.message}"), "Evicted: Pod ephemeral local storage usage exceeds the total limit of containers 2Mi.")
+	contains(t, shared.Must(t, "describe", "-n", ns, "pod/own-files"), "Warning  Evicted", "Pod ephemeral local storage usage exceeds the total limit of containers 2Mi.")
+	equal(t, "the phase of one within its limit", field(t, ns, "modest", "{.status.phase}"), "Running")
+}
+
 // A pod's token opens the API to it, by the API's name, and to what its account may.
 func TestPodAccount(t *testing.T) {
 	t.Parallel()
