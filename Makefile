@@ -55,7 +55,7 @@ unit: ## the tests of one module: make unit M=events
 e2e: packages build ## real containers, real kubectl
 	@cd tests && go test -race -count=1 -timeout 20m -v ./e2e/...
 
-kernel: packages build ## the IPVS dataplane and the power cut, in a kernel of their own
+kernel: packages build ## the IPVS dataplane, cgroup v2 and the power cut, in a kernel of their own
 	@cd tests && go test -count=1 -timeout 15m -v ./kernel/...
 
 bench: packages build ## ratios and allocations, with a table at the end

@@ -155,7 +155,10 @@ func waitingFor(p *corev1.Pod, container string) string {
 	for _, list := range [][]corev1.ContainerStatus{st.ContainerStatuses, st.InitContainerStatuses, st.EphemeralContainerStatuses} {
 		for _, c := range list {
 			if c.Name == container && c.State.Waiting != nil {
-				if c.State.Waiting.Reason == "ErrImagePull" || c.State.Waiting.Reason == "ImagePullBackOff" {
+				switch c.State.Waiting.Reason {
+				case "ErrImagePull":
+					return "image can't be pulled"
+				case "ImagePullBackOff":
 					return "trying and failing to pull image"
 				}
 				return c.State.Waiting.Reason

@@ -104,6 +104,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	})
 	part("node", a.node.Run)
 	part("image collection", a.collector().Run)
+	part("storage", a.watchStorage)
 	if a.cfg.Listener != nil {
 		part("kubelet API", a.server().Run)
 	}

@@ -2,6 +2,7 @@ package nodeagent
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -62,6 +63,7 @@ type message struct {
 	removed bool
 	objects bool
 	updated bool
+	evict   string // why, "" for no
 	cause   cause
 	exit    *runtime.Exit
 	action  *pod.Action
@@ -143,7 +145,11 @@ func (w *worker) take(m message) {
 	}
 	switch {
 	case m.pod != nil:
+		was := w.state.Pod
 		w.state.Want(m.pod, now)
+		if !maps.Equal(was.Labels, m.pod.Labels) || !maps.Equal(was.Annotations, m.pod.Annotations) {
+			w.refresh = now // files that tell of the pod follow it
+		}
 	case m.removed:
 		w.state.Remove(now)
 	case m.objects:
@@ -153,6 +159,8 @@ func (w *worker) take(m message) {
 		if w.refresh = w.a.volumes.Renewal(string(w.uid)); !w.refresh.IsZero() && w.refresh.Before(now.Add(soonest)) {
 			w.refresh = now.Add(soonest)
 		}
+	case m.evict != "":
+		w.state.Evict(m.evict)
 	case m.exit != nil:
 		w.exit(*m.exit, now)
 	case m.action != nil:

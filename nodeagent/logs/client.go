@@ -120,8 +120,8 @@ func (c *Client) Forget(ctx context.Context, id string) error {
 	return c.call(ctx, request{Op: "forget", ID: id})
 }
 
-// Attach copies what the container writes from now on, until ctx or the container ends.
-func (c *Client) Attach(ctx context.Context, id string, stdout, stderr io.Writer) error {
+// Attach copies what the container writes from when it calls ready, once, until ctx or the container ends.
+func (c *Client) Attach(ctx context.Context, id string, stdout, stderr io.Writer, ready func()) error {
 	conn, err := c.do(ctx, request{Op: "attach", ID: id})
 	if err != nil {
 		return err
@@ -134,6 +134,10 @@ func (c *Client) Attach(ctx context.Context, id string, stdout, stderr io.Writer
 		var head [5]byte
 		if _, err := io.ReadFull(in, head[:]); err != nil {
 			return nil // the end of the container or of the attachment
+		}
+		if ready != nil {
+			ready()
+			ready = nil
 		}
 		w := stdout
 		if head[0] == 1 {

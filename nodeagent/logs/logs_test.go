@@ -137,33 +137,23 @@ func TestRotation(t *testing.T) {
 
 func TestAttach(t *testing.T) {
 	t.Parallel()
-	c, stdout, stderr, _ := collecting(t, logs.Limits{})
+	c, stdout, _, _ := collecting(t, logs.Limits{})
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	done := make(chan error, 1)
-	go func() { done <- c.Attach(t.Context(), "c", in, in) }()
-	got := make(chan string)
-	go func() {
-		b := make([]byte, 100)
-		n, _ := out.Read(b)
-		got <- string(b[:n])
-	}()
-	for seen := ""; seen == ""; { // what was written before the attachment stands is not its
-		if _, err := stdout.WriteString("hello\n"); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case seen = <-got:
-			if !strings.HasPrefix(seen, "hello\n") {
-				t.Errorf("%q", seen)
-			}
-		case <-time.After(5 * time.Millisecond):
-		}
+	stands, done := make(chan struct{}), make(chan error, 1)
+	go func() { done <- c.Attach(t.Context(), "c", in, in, func() { close(stands) }) }()
+	<-stands // nothing that is written from now on is missed
+	if _, err := stdout.WriteString("hello\n"); err != nil {
+		t.Fatal(err)
 	}
-	_ = stderr
+	b := make([]byte, 100)
+	n, err := out.Read(b)
+	if err != nil || string(b[:n]) != "hello\n" {
+		t.Errorf("%q, %v", b[:n], err)
+	}
 	if err := c.Forget(t.Context(), "c"); err != nil {
 		t.Fatal(err)
 	}

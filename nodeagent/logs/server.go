@@ -127,6 +127,9 @@ func (s *Server) attach(conn net.Conn, id string) {
 	}
 	sub := c.subscribe()
 	defer c.unsubscribe(sub)
+	if _, err := conn.Write(frame(Stdout, nil)); err != nil { // from here on nothing is missed
+		return
+	}
 	gone := make(chan struct{})
 	go func() { _, _ = io.Copy(io.Discard, conn); close(gone) }()
 	for {
@@ -281,18 +284,23 @@ func (c *capture) publish(s Stream, b []byte) {
 	if len(c.subs) == 0 {
 		return
 	}
-	frame := make([]byte, 5, 5+len(b))
-	if s == Stderr {
-		frame[0] = 1
-	}
-	binary.BigEndian.PutUint32(frame[1:], uint32(len(b)))
-	frame = append(frame, b...)
+	f := frame(s, b)
 	for sub := range c.subs {
 		select {
-		case sub <- frame:
+		case sub <- f:
 		default:
 		}
 	}
+}
+
+// frame is a chunk as who is attached gets it: the stream, the length, the bytes.
+func frame(s Stream, b []byte) []byte {
+	f := make([]byte, 5, 5+len(b))
+	if s == Stderr {
+		f[0] = 1
+	}
+	binary.BigEndian.PutUint32(f[1:], uint32(len(b)))
+	return append(f, b...)
 }
 
 func (c *capture) subscribe() chan []byte {

@@ -52,7 +52,7 @@ func bin() (string, error) {
 	return "", fmt.Errorf("no go.work above, and TAFFRAIL_BIN is not set")
 }
 
-// Start starts a containerd and builds the log process.
+// Start starts a containerd and builds the log process; where there is no Go, the built one serves.
 func Start(ctx context.Context) (*Host, error) {
 	programs, err := bin()
 	if err != nil {
@@ -64,7 +64,9 @@ func Start(ctx context.Context) (*Host, error) {
 	}
 	h := &Host{Dir: dir, Bin: programs}
 	program := filepath.Join(dir, "taffrail-logger")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "taffrail.dev/nodeagent/runtime/logger").CombinedOutput(); err != nil {
+	if _, err := exec.LookPath("go"); err != nil {
+		program = filepath.Join(programs, "taffrail-logger")
+	} else if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "taffrail.dev/nodeagent/runtime/logger").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the log process: %w: %s", err, out)
 	}
 	h.Logs = &logs.Client{Program: program, Socket: filepath.Join(dir, "logs.sock")}

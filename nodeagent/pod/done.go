@@ -83,7 +83,7 @@ func (s *State) containerDone(c *container, a Action, r Result, now time.Time) {
 		if c.waiting != "CrashLoopBackOff" {
 			c.waiting, c.message = "", ""
 		}
-		s.note(name, "Created", "Created container: "+name)
+		s.note(name, "Created", "Container created")
 	case Start:
 		if stale || c.phase != created {
 			return
@@ -96,7 +96,7 @@ func (s *State) containerDone(c *container, a Action, r Result, now time.Time) {
 		c.posted = c.spec.Lifecycle == nil || c.spec.Lifecycle.PostStart == nil
 		c.started = c.spec.StartupProbe == nil
 		c.ready = c.started && c.spec.ReadinessProbe == nil
-		s.note(name, "Started", "Started container "+name)
+		s.note(name, "Started", "Container started")
 	case Post:
 		if stale {
 			return
@@ -167,10 +167,13 @@ func (s *State) pulled(c *container, r Result, now time.Time) {
 	c.waiting, c.message = "ErrImagePull", r.Err
 	if r.Reason != "" {
 		c.waiting = r.Reason
-		s.warn(name, "Failed", "Error: "+r.Reason)
-		if r.Reason == "ErrImageNeverPull" {
+		switch r.Reason {
+		case "ErrImageNeverPull":
 			s.warn(name, "ErrImageNeverPull", r.Err)
+		case "InvalidImageName":
+			s.warn(name, "InspectFailed", r.Err)
 		}
+		s.warn(name, "Failed", "Error: "+r.Reason)
 		return
 	}
 	s.warn(name, "Failed", fmt.Sprintf("Failed to pull image %q: %s", c.spec.Image, r.Err))
@@ -223,7 +226,7 @@ func (s *State) Exit(e Exit, now time.Time) {
 		}
 		if c.phase == created {
 			c.startedAt = e.At // it ended before its start was told
-			s.note(c.spec.Name, "Started", "Started container "+c.spec.Name)
+			s.note(c.spec.Name, "Started", "Container started")
 		}
 		c.phase, c.exit, c.finishedAt = exited, e, e.At
 		c.ready, c.started = false, false

@@ -9,6 +9,9 @@ const defaultGrace = 30 * time.Second
 
 // grace is how long the pod's containers may take to end.
 func (s *State) grace() time.Duration {
+	if s.evicted {
+		return time.Second
+	}
 	if s.Removed {
 		return s.specGrace()
 	}

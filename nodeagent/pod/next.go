@@ -187,25 +187,6 @@ func (s *State) crashLoop(c *container) {
 	c.message = fmt.Sprintf("back-off %s restarting failed container=%s pod=%s", c.crash.delay, c.spec.Name, s.Address())
 }
 
-// restarts says whether an ended container is to be started again.
-func (s *State) restarts(c *container) bool {
-	switch {
-	case c.kind == Ephemeral:
-		return false
-	case c.kind == Sidecar:
-		return true
-	case c.kind == Init:
-		return c.exit.Code != 0 && s.Pod.Spec.RestartPolicy != corev1.RestartPolicyNever
-	}
-	switch s.Pod.Spec.RestartPolicy {
-	case corev1.RestartPolicyNever:
-		return false
-	case corev1.RestartPolicyOnFailure:
-		return c.exit.Code != 0
-	}
-	return true
-}
-
 func (s *State) havePulled(p *plan, c *container) bool {
 	if c.pulled {
 		return true

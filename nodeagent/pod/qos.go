@@ -46,11 +46,11 @@ func OOMScore(p *corev1.Pod, c *corev1.Container, memory int64) int {
 	return int(min(max(score, 3), 999))
 }
 
-// Requests sums the app containers' and sidecars' requests of a resource; with limits, their limits, and
-// false if one has none.
+// Requests is what the pod asks of a resource at its peak: its app containers and sidecars together, or an init
+// container with the sidecars before it if that is more. With limits it is their limits, and false if a container has none.
 func Requests(p *corev1.Pod, r corev1.ResourceName, limits bool) (total int64, all bool) {
 	all = true
-	add := func(c *corev1.Container) {
+	of := func(c *corev1.Container) int64 {
 		list := c.Resources.Requests
 		if limits {
 			list = c.Resources.Limits
@@ -58,18 +58,21 @@ func Requests(p *corev1.Pod, r corev1.ResourceName, limits bool) (total int64, a
 		q, ok := list[r]
 		all = all && ok
 		if r == corev1.ResourceCPU {
-			total += q.MilliValue()
+			return q.MilliValue()
+		}
+		return q.Value()
+	}
+	var peak int64
+	for i := range p.Spec.InitContainers {
+		c := &p.Spec.InitContainers[i]
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			total += of(c)
 		} else {
-			total += q.Value()
+			peak = max(peak, total+of(c))
 		}
 	}
 	for i := range p.Spec.Containers {
-		add(&p.Spec.Containers[i])
+		total += of(&p.Spec.Containers[i])
 	}
-	for i := range p.Spec.InitContainers {
-		if r := p.Spec.InitContainers[i].RestartPolicy; r != nil && *r == corev1.ContainerRestartPolicyAlways {
-			add(&p.Spec.InitContainers[i])
-		}
-	}
-	return total, all
+	return max(total, peak), all
 }

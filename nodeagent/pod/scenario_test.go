@@ -26,6 +26,7 @@ var update = flag.Bool("update", false, "rewrite the scenarios' outcomes")
 //	fail VERB [CONTAINER [PROBE]]: TEXT  it failed; TEXT may begin with [REASON]
 //	exit CONTAINER CODE [oom]            the container's process ended
 //	delete SECONDS                       the API deletes the pod with a grace
+//	evict TEXT                           the pod used more than it may
 //	removed                              the API has the pod no longer
 //	gate TYPE STATUS                     someone sets a condition
 //	+DURATION                            time passes
@@ -140,6 +141,8 @@ func (pl *player) command(line string) {
 		next.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodConditionType(f[1]), Status: corev1.ConditionStatus(f[2])}}
 		pl.p = next
 		pl.s.Want(next, pl.now)
+	case f[0] == "evict":
+		pl.s.Evict(strings.TrimPrefix(line, "evict "))
 	case f[0] == "removed":
 		pl.s.Remove(pl.now)
 	default:

@@ -157,6 +157,8 @@ type State struct {
 	ending          time.Time
 	reason, message string
 	terminal        bool // the phase is final
+	// evicted: what still runs gets a second.
+	evicted bool
 	// conclude is the final phase, where containers decided it.
 	conclude        corev1.PodPhase
 	down, unmounted bool

@@ -154,7 +154,7 @@ func (s *State) phase() corev1.PodPhase {
 	case s.terminal && (s.Pod.Status.Phase == corev1.PodSucceeded || s.Pod.Status.Phase == corev1.PodFailed):
 		return s.Pod.Status.Phase
 	}
-	var runs, stopped, succeeded, waits int
+	var runs, stopped, succeeded, restarting, waits int
 	for _, c := range s.containers {
 		switch {
 		case c.kind == Ephemeral:
@@ -173,8 +173,11 @@ func (s *State) phase() corev1.PodPhase {
 			if c.exit.Code == 0 {
 				succeeded++
 			}
+			if s.restarts(c) {
+				restarting++
+			}
 		case c.last != nil:
-			stopped++
+			stopped, restarting = stopped+1, restarting+1
 		default:
 			waits++
 		}
@@ -188,14 +191,13 @@ func (s *State) phase() corev1.PodPhase {
 		return corev1.PodPending
 	case runs > 0:
 		return corev1.PodRunning
-	case s.sidecarRuns() && s.sidecarsMatter(stopped, succeeded):
+	case restarting > 0 && (!ending || s.sidecarRuns()):
+		// Sidecars alone don't matter: the machine stops them once every app container has ended for good.
 		return corev1.PodRunning
-	case stopped == succeeded && (s.Pod.Spec.RestartPolicy != corev1.RestartPolicyAlways || ending):
+	case stopped == succeeded:
 		return corev1.PodSucceeded
-	case s.Pod.Spec.RestartPolicy == corev1.RestartPolicyNever || ending:
-		return corev1.PodFailed
 	}
-	return corev1.PodRunning
+	return corev1.PodFailed
 }
 
 // idle says that no container runs.
@@ -213,18 +215,6 @@ func (s *State) sidecarRuns() bool {
 		if c.kind == Sidecar && c.phase == running {
 			return true
 		}
-	}
-	return false
-}
-
-// sidecarsMatter: once every app container has ended for good, sidecars are stopped before the phase
-// is final; the machine stops them, so the phase may be told at once.
-func (s *State) sidecarsMatter(stopped, succeeded int) bool {
-	switch s.Pod.Spec.RestartPolicy {
-	case corev1.RestartPolicyAlways:
-		return true
-	case corev1.RestartPolicyOnFailure:
-		return stopped != succeeded
 	}
 	return false
 }

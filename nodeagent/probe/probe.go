@@ -92,9 +92,11 @@ func (b *bounded) String() string {
 
 func command(ctx context.Context, t Target, args []string) error {
 	var out bounded
+	begun := time.Now()
+	limit, _ := ctx.Deadline()
 	code, err := t.Exec(ctx, t.ID, runtime.Exec{Command: args, Streams: runtime.Streams{Stdout: &out, Stderr: &out}})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("command timed out: %q", strings.Join(args, " "))
+		return fmt.Errorf("command timed out: %q timed out after %s", strings.Join(args, " "), limit.Sub(begun).Round(time.Second))
 	}
 	if err != nil {
 		return err

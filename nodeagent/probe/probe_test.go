@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -34,5 +35,20 @@ func TestCommand(t *testing.T) {
 		if got != c.want {
 			t.Errorf("exit code %d, output %q: %q, want %q", c.code, c.output, got, c.want)
 		}
+	}
+}
+
+// A command that takes too long says how long it was given.
+func TestCommandTimesOut(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	exec := func(ctx context.Context, _ string, _ runtime.Exec) (int, error) {
+		<-ctx.Done()
+		return -1, ctx.Err()
+	}
+	p := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sleep", "9"}}}}
+	if err := Run(ctx, Target{Exec: exec}, p); err == nil || err.Error() != `command timed out: "sleep 9" timed out after 0s` {
+		t.Error(err)
 	}
 }

@@ -87,12 +87,12 @@ func TestOutputIsLogged(t *testing.T) {
 			break
 		}
 	}
-	cancel()
-	if err := <-done; err != nil { // what it wrote is written once its end has been dealt with
+	b, err := os.ReadFile(log) // all that it wrote is there when its end is told
+	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(log)
-	if err != nil {
+	cancel()
+	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"Z stdout F out\n", "Z stderr F err\n", "Z stdout F unfinished\n"} {

@@ -32,7 +32,12 @@ func (r *Containerd) Exec(ctx context.Context, id string, e Exec) (int, error) {
 		return -1, err
 	}
 	execID := fmt.Sprintf("exec-%x-%d", execs.start, execs.n.Add(1))
-	if e.Stdin != nil {
+	ended := make(chan struct{})
+	defer close(ended)
+	switch {
+	case e.Stdin != nil && e.TTY:
+		e.Stdin = &lasting{Reader: e.Stdin, until: ended}
+	case e.Stdin != nil:
 		// The shim holds the pipe open until it is told that no more comes.
 		e.Stdin = &ending{Reader: e.Stdin, end: func() { r.closeStdin(context.WithoutCancel(ctx), id, execID) }}
 	}
@@ -86,6 +91,21 @@ func (r *ending) Read(b []byte) (int, error) {
 	n, err := r.Reader.Read(b)
 	if err != nil {
 		r.once.Do(r.end)
+	}
+	return n, err
+}
+
+// lasting keeps its reader's end back: a terminal whose input is closed hangs up, but who has typed all there is
+// still wants to see what comes of it.
+type lasting struct {
+	io.Reader
+	until <-chan struct{}
+}
+
+func (r *lasting) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	if n == 0 && err != nil {
+		<-r.until
 	}
 	return n, err
 }
@@ -164,20 +184,25 @@ func (r *Containerd) Attach(ctx context.Context, id string, s Streams) error {
 	ctx, cancel := context.WithCancel(scoped(ctx))
 	defer cancel()
 	go r.resize(ctx, id, "", s.Resize, ctx.Done())
+	ready := func() {}
 	if s.Stdin != nil {
 		in, err := os.OpenFile(filepath.Join(r.pipeDir(id), "stdin"), os.O_WRONLY, 0)
 		if err != nil {
 			return fmt.Errorf("the container takes no standard input: %w", err)
 		}
-		go func() {
-			_, _ = io.Copy(in, s.Stdin)
-			in.Close()
-			if rec, err := r.cfg.Client.ContainerService().Get(ctx, id); err == nil && rec.Labels[labelOnce] != "" {
-				r.closeStdin(ctx, id, "")
-			}
-		}()
+		defer in.Close()
+		ready = func() { go r.feed(ctx, id, in, s.Stdin) } // what it answers is not missed
 	}
-	return r.cfg.Logs.Attach(ctx, id, s.Stdout, s.Stderr)
+	return r.cfg.Logs.Attach(ctx, id, s.Stdout, s.Stderr, ready)
+}
+
+// feed copies a client's input to a container, to whom a client that is the only one ends it.
+func (r *Containerd) feed(ctx context.Context, id string, in io.WriteCloser, from io.Reader) {
+	_, _ = io.Copy(in, from)
+	in.Close()
+	if rec, err := r.cfg.Client.ContainerService().Get(ctx, id); err == nil && rec.Labels[labelOnce] != "" {
+		r.closeStdin(ctx, id, "")
+	}
 }
 
 // Stats implements Runtime.

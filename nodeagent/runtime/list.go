@@ -47,7 +47,7 @@ func labelsOf(c Container) map[string]string {
 		labelAttempt: strconv.Itoa(int(c.Attempt)), labelImageID: c.Image.ID, labelImage: c.Image.Name,
 		labelLog: c.LogPath, labelCgroup: c.CgroupParent + "/" + c.ID,
 	}
-	if c.Spec.StdinOnce {
+	if c.Spec.StdinOnce && !c.Spec.TTY { // a terminal whose input is closed hangs up
 		labels[labelOnce] = "true"
 	}
 	return labels
@@ -174,9 +174,7 @@ func (r *Containerd) Events(ctx context.Context, ready func(), on func(Exit)) er
 					continue
 				}
 				exit := exitOf(e.ContainerID, e.ExitStatus, e.ExitedAt.AsTime())
-				exit.OOM = r.cfg.Cgroups.OOMKills(r.group(e.ContainerID)) > 0
-				on(exit)
-				finishing.Go(func() { r.finish(context.WithoutCancel(ctx), exit) })
+				finishing.Go(func() { on(r.finishSoon(context.WithoutCancel(ctx), exit)) })
 			}
 		case err := <-failed:
 			if ctx.Err() != nil {
@@ -193,6 +191,16 @@ func (r *Containerd) group(id string) string {
 	return r.groups[id]
 }
 
+// finishTimeout bounds how long an end is kept from who waits for it.
+const finishTimeout = 10 * time.Second
+
+// finishSoon is finish in bounded time: who is told of the end then finds the whole output in the log.
+func (r *Containerd) finishSoon(ctx context.Context, e Exit) Exit {
+	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
+	defer cancel()
+	return r.finish(ctx, e)
+}
+
 // finish records an end in the container's labels and gives its process, shim and pipes back; the
 // files stay until Remove.
 func (r *Containerd) finish(ctx context.Context, e Exit) Exit {
@@ -203,6 +211,9 @@ func (r *Containerd) finish(ctx context.Context, e Exit) Exit {
 	t, err := r.cfg.Client.TaskService().Get(ctx, &tasks.GetRequest{ContainerID: e.ID})
 	if err == nil && t.Process.Status != tasktypes.Status_STOPPED {
 		return e // the id is another container's by now
+	}
+	if known, ok := r.recorded(ctx, e.ID); ok {
+		e = known // finished before, when its group could still be asked
 	}
 	b, err := json.Marshal(e)
 	if err != nil {
@@ -216,6 +227,16 @@ func (r *Containerd) finish(ctx context.Context, e Exit) Exit {
 		r.cfg.Log.Warn("an ended container is not cleaned up yet", zap.String("container", e.ID), zap.Error(err))
 	}
 	return e
+}
+
+// recorded is the end that a container's record tells of.
+func (r *Containerd) recorded(ctx context.Context, id string) (Exit, bool) {
+	var e Exit
+	rec, err := r.cfg.Client.ContainerService().Get(ctx, id)
+	if err != nil || rec.Labels[labelExit] == "" {
+		return e, false
+	}
+	return e, json.Unmarshal([]byte(rec.Labels[labelExit]), &e) == nil
 }
 
 func (r *Containerd) deleteTask(ctx context.Context, id string) error {

@@ -38,8 +38,9 @@ type Runtime interface {
 	Remove(ctx context.Context, id string) error
 	// List is every container there is, of all pods, ended ones included.
 	List(ctx context.Context) ([]Info, error)
-	// Events calls on for each container that ends, until ctx ends or the connection breaks. It calls
-	// ready once nothing that happens from then on is missed. The same end may be told twice.
+	// Events calls on, from several goroutines, for each container that ends and whose output is all in its log, until
+	// ctx ends or the connection breaks. It calls ready once nothing that happens from then on is missed. The same
+	// end may be told twice.
 	Events(ctx context.Context, ready func(), on func(Exit)) error
 	// Exec runs a command in a running container and returns its exit code.
 	Exec(ctx context.Context, id string, e Exec) (int, error)

@@ -33,7 +33,7 @@ func specify(c Container, who identity, seccomp profiles) (*specs.Spec, error) {
 		Linux: &specs.Linux{
 			CgroupsPath: path.Join(c.CgroupParent, c.ID),
 			Namespaces:  namespacesFor(c),
-			Resources:   resources(c.Spec),
+			Resources:   resources(c.Spec, unifiedCgroups()),
 		},
 	}
 	if c.Sandbox.NetNS == "" {
@@ -188,8 +188,12 @@ func rootPropagation(ms []Mount) string {
 }
 
 // resources are a container's cgroup values; the runtime turns shares into weights on v2.
-func resources(c *corev1.Container) *specs.LinuxResources {
+func resources(c *corev1.Container, unified bool) *specs.LinuxResources {
 	r := &specs.LinuxResources{CPU: &specs.LinuxCPU{}, Memory: &specs.LinuxMemory{}}
+	if unified {
+		// For want of memory a container ends as a whole, as kubelet has it where the kernel can.
+		r.Unified = map[string]string{"memory.oom.group": "1"}
+	}
 	cpu := c.Resources.Requests.Cpu()
 	if _, ok := c.Resources.Requests[corev1.ResourceCPU]; !ok {
 		cpu = c.Resources.Limits.Cpu()

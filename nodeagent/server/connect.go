@@ -67,7 +67,8 @@ type streams struct {
 	ended <-chan struct{}
 }
 
-// lastOutput is how long an attached client still gets what an ended container had written.
+// lastOutput is how long an attached client still gets what an ended container had written, on its way from the
+// log process.
 const lastOutput = 200 * time.Millisecond
 
 var (

@@ -76,8 +76,7 @@ func writeFile(path string, f file, group *int64) error {
 	}
 	if group != nil {
 		gid = int(*group)
-		f.mode |= f.mode >> 3 & 0o050 // what the owner may read and run, the group may
-		f.mode |= (f.mode & 0o400) >> 3
+		f.mode |= 0o440 // such volumes are read-only, for the owner and the group
 	}
 	if err := os.Chown(path, uid, gid); err != nil {
 		return err

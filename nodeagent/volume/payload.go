@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 
 	authv1 "k8s.io/api/authentication/v1"
@@ -173,7 +174,7 @@ func (w *writer) addToken(src *corev1.ServiceAccountTokenProjection, token strin
 	w.v.tokens[key] = h
 	w.v.mu.Unlock()
 	owner := w.owner()
-	if owner != nil {
+	if owner != nil || fsGroup(w.p.Pod) != nil {
 		mode = 0o600
 	}
 	if err := w.add(src.Path, []byte(token), mode); err != nil {
@@ -187,11 +188,8 @@ func (w *writer) addToken(src *corev1.ServiceAccountTokenProjection, token strin
 
 // owner is the user that every container of the pod runs as, if it is one: its token is then its alone.
 func (w *writer) owner() *int64 {
-	if fsGroup(w.p.Pod) != nil {
-		return nil
-	}
 	var owner *int64
-	for i, c := range w.p.Spec.Containers {
+	for i, c := range slices.Concat(w.p.Spec.InitContainers, w.p.Spec.Containers) {
 		var u *int64
 		if w.p.Spec.SecurityContext != nil {
 			u = w.p.Spec.SecurityContext.RunAsUser

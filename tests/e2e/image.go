@@ -52,34 +52,48 @@ func (r *Registry) Close() {
 }
 
 func (r *Registry) push(reference, version string) error {
-	ref, err := name.ParseReference(r.Address+"/"+reference, name.Insecure)
-	if err != nil {
-		return err
-	}
 	box, err := busybox(version)
 	if err != nil {
 		return err
 	}
-	return remote.Write(ref, box)
+	return r.write(reference, box)
+}
+
+// write pushes any image.
+func (r *Registry) write(reference string, made v1.Image) error {
+	ref, err := name.ParseReference(r.Address+"/"+reference, name.Insecure)
+	if err != nil {
+		return err
+	}
+	return remote.Write(ref, made)
 }
 
 func busybox(version string) (v1.Image, error) {
-	text, err := os.ReadFile("/bin/busybox")
+	files, links, err := boxFiles()
 	if err != nil {
 		return nil, err
+	}
+	return image.Assemble(image.Spec{
+		Files: files, Links: links,
+		Config: v1.Config{Env: []string{"PATH=/bin", "VERSION=" + version}, Cmd: []string{"sh"}},
+	})
+}
+
+// boxFiles are busybox and the links of its applets.
+func boxFiles() (files map[string][]byte, links map[string]string, err error) {
+	text, err := os.ReadFile("/bin/busybox")
+	if err != nil {
+		return nil, nil, err
 	}
 	list, err := exec.Command("/bin/busybox", "--list").Output()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	links := map[string]string{}
+	links = map[string]string{}
 	for _, applet := range strings.Fields(string(bytes.TrimSpace(list))) {
 		if applet != "busybox" {
 			links["bin/"+applet] = "busybox"
 		}
 	}
-	return image.Assemble(image.Spec{
-		Files: map[string][]byte{"bin/busybox": text}, Links: links,
-		Config: v1.Config{Env: []string{"PATH=/bin", "VERSION=" + version}, Cmd: []string{"sh"}},
-	})
+	return map[string][]byte{"bin/busybox": text}, links, nil
 }

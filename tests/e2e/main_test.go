@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"taffrail.dev/tests/instance"
 )
 
 // inside marks the process that runs in the cluster's network namespace.
@@ -53,11 +55,7 @@ exec "$@"`
 }
 
 func run(m *testing.M) int {
-	bin := os.Getenv("TAFFRAIL_BIN")
-	if bin == "" {
-		bin = "../../bin"
-	}
-	bin, err := filepath.Abs(bin)
+	bin, err := filepath.Abs(instance.Programs())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

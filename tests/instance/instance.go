@@ -51,14 +51,16 @@ type Setup struct {
 	Root string
 }
 
-// Binary is the control plane's, a path: in the folder that TAFFRAIL_BIN names, or where `make build` puts it.
-func Binary() string {
-	folder := os.Getenv("TAFFRAIL_BIN")
-	if folder == "" {
-		folder = filepath.Join(root(), "bin")
+// Programs is the folder of what is tested: TAFFRAIL_BIN, or where `make build` puts it.
+func Programs() string {
+	if folder := os.Getenv("TAFFRAIL_BIN"); folder != "" {
+		return folder
 	}
-	return filepath.Join(folder, "taffrail")
+	return filepath.Join(root(), "bin")
 }
+
+// Binary is the control plane's.
+func Binary() string { return filepath.Join(Programs(), "taffrail") }
 
 // root is the repository's: the folder that has go.work.
 func root() string {

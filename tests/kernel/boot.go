@@ -39,6 +39,9 @@ func (k *Kernel) script(t testing.TB, program string, args []string, options Opt
 	if len(options.Modules) > 0 {
 		line("modprobe -d %s -a %s", quote(modules(t)), strings.Join(options.Modules, " "))
 	}
+	if options.Cgroups {
+		line("mount -t cgroup2 cgroup2 /sys/fs/cgroup")
+	}
 	for _, mount := range options.Mounts {
 		line("mkdir -p %s && mount -t ext4 %s %s", quote(mount[1]), mount[0], quote(mount[1]))
 	}

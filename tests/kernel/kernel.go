@@ -29,6 +29,8 @@ type Options struct {
 	Modules []string
 	// Mounts are device and directory; each is mounted as ext4.
 	Mounts [][2]string
+	// Cgroups mounts control groups of version 2, whose controllers are then all theirs.
+	Cgroups bool
 	// Timeout ends the kernel; 0 means two minutes.
 	Timeout time.Duration
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"taffrail.dev/tests/instance"
 	"taffrail.dev/tests/kernel"
 )
 
@@ -16,10 +15,7 @@ import (
 // moment: after each, and in the end, every acknowledged object is there.
 func TestControlPlanePowerCut(t *testing.T) {
 	t.Parallel()
-	binary, err := filepath.Abs(instance.Binary())
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := filepath.Join(programs(t), "taffrail")
 	store := filepath.Join(t.TempDir(), "store")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", store, "./store")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
