@@ -127,8 +127,8 @@ func (a *Agent) start(ctx context.Context) error {
 			return err
 		}
 	}
-	a.daemon = daemon.New(daemon.Config{Root: filepath.Join(c.DataDir, "containerd"), State: filepath.Join(c.StateDir, "containerd"),
-		Socket: c.Socket, Bin: c.BinDir, Log: c.Log})
+	own := daemon.Config{Root: filepath.Join(c.DataDir, "containerd"), State: filepath.Join(c.StateDir, "containerd"), Socket: c.Socket, Bin: c.BinDir, Log: c.Log}
+	a.daemon = daemon.New(own)
 	a.logs = &logs.Client{Program: filepath.Join(c.BinDir, "taffrail-logger"), Socket: filepath.Join(c.StateDir, "logs.sock")}
 	var up sync.WaitGroup
 	var logsErr error
@@ -147,7 +147,7 @@ func (a *Agent) start(ctx context.Context) error {
 		return err
 	}
 	a.runtime = runtime.NewContainerd(runtime.Config{
-		Client: cl, Logs: a.logs, LogLimits: c.LogLimits, Root: c.DataDir, State: c.StateDir, Seccomp: filepath.Join(c.DataDir, "seccomp"),
+		Client: cl, Logs: a.logs, LogLimits: c.LogLimits, Root: c.DataDir, State: c.StateDir, Tasks: own.Tasks(), Seccomp: filepath.Join(c.DataDir, "seccomp"),
 		SeccompDefault: c.SeccompDefault, Cgroups: cgroup.New("/sys/fs/cgroup"), CgroupParent: a.cgroupOf, PodLimits: a.limitsOf, Log: c.Log,
 	})
 	a.images = image.NewStore(cl)

@@ -22,7 +22,7 @@ func (s *Server) serveList(ctx context.Context, q *request) error {
 	}
 	switch {
 	case q.format.shape != asObject:
-		return s.serveShaped(q, l)
+		return q.serveShaped(l)
 	case q.format.media == mediaProtobuf:
 		head, size, err := l.protoHead()
 		if err != nil {
@@ -72,24 +72,4 @@ func (q *request) stream(contentType string, size int, exact bool, body func(io.
 		panic(http.ErrAbortHandler)
 	}
 	q.size = counted.n
-}
-
-func (s *Server) serveShaped(q *request, l *listing) error {
-	objects, err := objectsOf(l.entries)
-	if err != nil {
-		return err
-	}
-	var body []byte
-	if q.format.shape == asPartial {
-		body, err = encodeMeta(partialList(l.meta, objects), &partialListWire, q.format)
-	} else {
-		if body, err = newTabler(q.served, q.query.Get("includeObject"), q.Now).table(l.meta, objects, false); err == nil {
-			body, err = dressed(body, q.format)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	q.write(http.StatusOK, q.format.contentType(), body)
-	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"taffrail.dev/gateway/kind"
-	"taffrail.dev/gateway/view"
 )
 
 var (
@@ -74,31 +73,12 @@ func (t *tabler) table(meta metav1.ListMeta, objects []kind.Object, defined bool
 	return json.Marshal(out)
 }
 
-func objectsOf(entries []*view.Entry) ([]kind.Object, error) {
-	out := make([]kind.Object, len(entries))
-	for i, e := range entries {
-		var err error
-		if out[i], err = e.Object(); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
 func partialOf(obj kind.Object) *metav1.PartialObjectMetadata {
 	out := &metav1.PartialObjectMetadata{TypeMeta: partialTypes}
 	if a, ok := obj.(metav1.ObjectMetaAccessor); ok {
 		if m, ok := a.GetObjectMeta().(*metav1.ObjectMeta); ok {
 			out.ObjectMeta = *m
 		}
-	}
-	return out
-}
-
-func partialList(meta metav1.ListMeta, objects []kind.Object) *metav1.PartialObjectMetadataList {
-	out := &metav1.PartialObjectMetadataList{TypeMeta: partialListTypes, ListMeta: meta, Items: make([]metav1.PartialObjectMetadata, len(objects))}
-	for i, obj := range objects {
-		out.Items[i] = *partialOf(obj)
 	}
 	return out
 }

@@ -55,6 +55,14 @@ func (e *Entry) Object() (kind.Object, error) {
 	return object, nil
 }
 
+// Peek is the object decoded as Object is, for one who asks in passing: it is not kept for the next.
+func (e *Entry) Peek() (kind.Object, error) {
+	if h := e.object.Load(); h != nil {
+		return h.object, nil
+	}
+	return e.Decode()
+}
+
 // Decode is a private copy of the object.
 func (e *Entry) Decode() (kind.Object, error) {
 	object := e.table.Kind.New()
@@ -69,14 +77,9 @@ func (e *Entry) JSON() ([]byte, error) {
 	if text := e.text.Load(); text != nil {
 		return *text, nil
 	}
-	var object kind.Object
-	if h := e.object.Load(); h != nil {
-		object = h.object
-	} else { // kept as text alone
-		var err error
-		if object, err = e.Decode(); err != nil {
-			return nil, err
-		}
+	object, err := e.Peek() // kept as text alone
+	if err != nil {
+		return nil, err
 	}
 	text, err := json.Marshal(object)
 	if err != nil {

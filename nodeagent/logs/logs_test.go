@@ -163,6 +163,29 @@ func TestAttach(t *testing.T) {
 	in.Close()
 }
 
+// What the pipes hold when a container is forgotten is in its log, however busy the log process is.
+func TestForgetLosesNothing(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			c, stdout, stderr, path := collecting(t, logs.Limits{})
+			text := strings.Repeat(strings.Repeat("x", 99)+"\n", 600)
+			for _, pipe := range []*os.File{stdout, stderr} {
+				if _, err := pipe.WriteString(text + "end"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := c.Forget(t.Context(), "c"); err != nil {
+				t.Fatal(err)
+			}
+			if got := lines(t, path); len(got) != 2*601 {
+				t.Errorf("%d lines of %d", len(got), 2*601)
+			}
+		})
+	}
+}
+
 func FuzzParseLine(f *testing.F) {
 	f.Add([]byte("2026-01-01T00:00:00.000000001Z stdout F text"))
 	f.Add([]byte("2026-01-01T00:00:00Z stderr P "))

@@ -193,7 +193,7 @@ func newCapture(r request) (*capture, error) {
 
 func (c *capture) stop() {
 	for _, p := range c.pipes {
-		_ = p.SetReadDeadline(time.Now().Add(20 * time.Millisecond)) // what the pipe holds is read before
+		_ = p.SetReadDeadline(time.Unix(1, 0)) // wakes who waits; what the pipe holds is read nevertheless
 	}
 	c.done.Wait()
 	for _, p := range c.pipes {
@@ -209,8 +209,10 @@ func (c *capture) stop() {
 	c.subs = nil
 }
 
-// copy splits a pipe into lines and writes them. The buffer is taken only while
-// there is something to read, so that a silent container holds none.
+// maxHeld is what a pipe can hold (fs.pipe-max-size).
+const maxHeld = 1 << 20
+
+// copy splits a pipe into lines and writes them, until it is stopped and the pipe is empty.
 func (c *capture) copy(pipe *os.File, s Stream) {
 	defer c.done.Done()
 	raw, err := pipe.SyscallConn()
@@ -218,26 +220,39 @@ func (c *capture) copy(pipe *os.File, s Stream) {
 		return
 	}
 	var rest []byte
-	for {
-		var chunk []byte
-		err := raw.Read(func(fd uintptr) bool {
-			b := buffers.Get().(*[maxLine]byte)
-			n, err := syscall.Read(int(fd), b[:])
-			if n > 0 {
-				chunk = append(rest, b[:n]...)
-			}
-			buffers.Put(b)
-			return n > 0 || !errors.Is(err, syscall.EAGAIN)
+	for got := true; got; {
+		got = false
+		_ = raw.Read(func(fd uintptr) (ready bool) { // fails when it is stopped
+			var empty bool
+			got, empty = c.take(int(fd), s, &rest)
+			return !empty
 		})
-		if chunk == nil || err != nil {
-			if len(rest) > 0 {
-				_ = c.file.write(appendLine(nil, time.Now(), s, true, rest))
-			}
-			return
-		}
-		c.publish(s, chunk[len(rest):])
-		rest = c.lines(s, chunk)
 	}
+	// As much as a pipe can hold at most, for the sake of a writer that goes on.
+	for n, got := 0, true; got && n < maxHeld/maxLine; n++ {
+		got = false
+		_ = raw.Control(func(fd uintptr) { got, _ = c.take(int(fd), s, &rest) })
+	}
+	if len(rest) > 0 {
+		_ = c.file.write(appendLine(nil, time.Now(), s, true, rest))
+	}
+}
+
+// take reads once what a pipe holds and writes the whole lines of it; empty says that there was nothing. The buffer is
+// taken only while there is something to read, so that a silent container holds none.
+func (c *capture) take(fd int, s Stream, rest *[]byte) (got, empty bool) {
+	b := buffers.Get().(*[maxLine]byte)
+	defer buffers.Put(b)
+	n, err := syscall.Read(fd, b[:])
+	for errors.Is(err, syscall.EINTR) {
+		n, err = syscall.Read(fd, b[:])
+	}
+	if n <= 0 {
+		return false, errors.Is(err, syscall.EAGAIN)
+	}
+	c.publish(s, b[:n])
+	*rest = c.lines(s, append(*rest, b[:n]...))
+	return true, false
 }
 
 var buffers = sync.Pool{New: func() any { return new([maxLine]byte) }}

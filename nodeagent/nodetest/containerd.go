@@ -70,8 +70,7 @@ func Start(ctx context.Context) (*Host, error) {
 		return nil, fmt.Errorf("build the log process: %w: %s", err, out)
 	}
 	h.Logs = &logs.Client{Program: program, Socket: filepath.Join(dir, "logs.sock")}
-	h.Daemon = daemon.New(daemon.Config{Root: filepath.Join(dir, "root"), State: filepath.Join(dir, "state"),
-		Socket: filepath.Join(dir, "c.sock"), Bin: programs, Log: zap.NewNop()})
+	h.Daemon = daemon.New(h.config())
 	if err := h.Daemon.Ensure(ctx); err != nil {
 		return nil, err
 	}
@@ -79,9 +78,16 @@ func Start(ctx context.Context) (*Host, error) {
 	return h, err
 }
 
+func (h *Host) config() daemon.Config {
+	return daemon.Config{Root: filepath.Join(h.Dir, "root"), State: filepath.Join(h.Dir, "state"), Socket: filepath.Join(h.Dir, "c.sock"), Bin: h.Bin, Log: zap.NewNop()}
+}
+
+// Tasks is containerd's folder of tasks' bundles.
+func (h *Host) Tasks() string { return h.config().Tasks() }
+
 // Runtime is the containerd runtime on the host.
 func (h *Host) Runtime(config func(*runtime.Config)) *runtime.Containerd {
-	c := runtime.Config{Client: h.Client, Logs: h.Logs, Root: filepath.Join(h.Dir, "agent"), State: filepath.Join(h.Dir, "run"),
+	c := runtime.Config{Client: h.Client, Logs: h.Logs, Root: filepath.Join(h.Dir, "agent"), State: filepath.Join(h.Dir, "run"), Tasks: h.Tasks(),
 		Cgroups: cgroup.New("/sys/fs/cgroup"), Log: zap.NewNop()}
 	config(&c)
 	return runtime.NewContainerd(c)

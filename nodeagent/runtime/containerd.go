@@ -46,8 +46,9 @@ type Config struct {
 	Logs   *logs.Client
 	// LogLimits bound each container's log files.
 	LogLimits logs.Limits
-	// Root keeps small files across reboots; State holds namespaces and pipes.
-	Root, State string
+	// Root keeps small files across reboots; State holds namespaces and pipes. Tasks is containerd's folder of tasks'
+	// bundles.
+	Root, State, Tasks string
 	// Seccomp is the folder of Localhost profiles.
 	Seccomp string
 	// SeccompDefault confines containers that name no profile by the default one.
@@ -262,24 +263,6 @@ func (r *Containerd) join(ctx context.Context, c *Container) error {
 	}
 	c.Sandbox.PID = int(t.Process.Pid)
 	return nil
-}
-
-// createTask asks again when it met the pod's shim on its way out, after the last of the
-// pod's other containers had ended.
-func (r *Containerd) createTask(ctx context.Context, uid string, request *tasks.CreateTaskRequest) error {
-	defer r.pods.lock(uid)()
-	for wait := 10 * time.Millisecond; ; wait *= 2 {
-		_, err := r.cfg.Client.TaskService().Create(ctx, request)
-		err = errgrpc.ToNative(err)
-		if err == nil || wait > 500*time.Millisecond || !shimGone(err) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
-		}
-	}
 }
 
 func (r *Containerd) warnOOM() {

@@ -1,6 +1,7 @@
 package garbage
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -107,9 +108,22 @@ func (s *state) remove(before, after *node, woken *wakes) {
 		s.wakeDeleting(o.UID, woken)
 	}
 	if after == nil || after.uid != before.uid {
-		for d := range s.dependents[before.uid] {
-			woken.add(d.key)
-		}
+		s.wakeDependents(before.uid, woken)
+	}
+}
+
+// wakeDependents wakes all that an object owns, in an order that does not change from one replay to the next.
+func (s *state) wakeDependents(uid string, woken *wakes) {
+	keys := make([]subject.Object, 0, len(s.dependents[uid]))
+	for d := range s.dependents[uid] {
+		keys = append(keys, d.key)
+	}
+	slices.SortFunc(keys, func(a, b subject.Object) int {
+		return cmp.Or(strings.Compare(a.Group, b.Group), strings.Compare(a.Resource.Name, b.Resource.Name),
+			strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
+	for _, key := range keys {
+		woken.add(key)
 	}
 }
 
@@ -129,9 +143,7 @@ func (s *state) add(before, after *node, woken *wakes) {
 		woken.add(after.key)
 	}
 	if after.foreground() && (before == nil || !before.foreground()) {
-		for d := range s.dependents[after.uid] {
-			woken.add(d.key)
-		}
+		s.wakeDependents(after.uid, woken)
 	}
 }
 

@@ -104,18 +104,19 @@ func TestPodLogs(t *testing.T) {
 	}()
 	await(t, ns, "writer", "{.status.phase}", "Succeeded")
 	text := logs("writer", "-c", "counts")
-	contains(t, text, "line 1\nline 2\nline 3\n", "no end of line", "to stderr\n")
+	equal(t, "the log", text, "line 1\nline 2\nline 3\nno end of line")
+	equal(t, "the log of errors", logs("writer", "-c", "complains"), "to stderr")
 	equal(t, "the tail", logs("writer", "-c", "other", "--tail=1"), "from the other")
 	equal(t, "no tail", logs("writer", "-c", "other", "--tail=0"), "")
 	equal(t, "long ago", logs("writer", "-c", "counts", "--since-time=2099-01-01T00:00:00Z"), "")
-	equal(t, "since an hour", logs("writer", "-c", "counts", "--since=1h"), strings.TrimSpace(text))
+	equal(t, "since an hour", logs("writer", "-c", "counts", "--since=1h"), text)
 	equal(t, "a few bytes", logs("writer", "-c", "other", "--limit-bytes=6"), "from t")
 	stamp, rest, _ := strings.Cut(logs("writer", "-c", "other", "--timestamps"), " ")
 	if _, err := time.Parse(time.RFC3339Nano, stamp); err != nil || rest != "from the other\n" {
 		t.Errorf("%q %q: %v", stamp, rest, err)
 	}
 	contains(t, logs("writer", "--all-containers", "--prefix"), "[pod/writer/counts] line 3\n", "[pod/writer/other] from the other\n")
-	contains(t, logs("writer"), "Defaulted container \"counts\" out of: counts, other")
+	contains(t, logs("writer"), "Defaulted container \"counts\" out of: counts, other, complains")
 	shared.Refused(t, "", `previous terminated container "other" in pod "writer" not found`, "logs", "-n", ns, "writer", "-c", "other", "--previous")
 
 	await(t, ns, "much", "{.status.phase}", "Succeeded")

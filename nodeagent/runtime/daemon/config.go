@@ -21,6 +21,11 @@ var unneeded = []string{
 	"io.containerd.metrics.v1.grpc-prometheus", "io.containerd.internal.v1.opt",
 }
 
+// Tasks is where that containerd keeps the bundles of its tasks, a folder per namespace.
+func (c Config) Tasks() string {
+	return filepath.Join(c.State, "state", "io.containerd.runtime.v2.task")
+}
+
 // configuration is containerd's config file: one root, one state folder and one
 // socket, all below the node's own folders, and nothing of the host's.
 func (c Config) configuration() string {
