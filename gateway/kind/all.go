@@ -33,7 +33,9 @@ func All(h Hooks) []*Kind {
 	all := []*Kind{
 		namespaceKind(), nodeKind(h), podKind(h), serviceKind(h), endpointsKind(), configMapKind(), secretKind(),
 		serviceAccountKind(h), eventKind(),
-		deploymentKind(), replicaSetKind(),
+		claimKind(), persistentVolumeKind(), replicationControllerKind(), podTemplateKind(), limitRangeKind(), resourceQuotaKind(),
+		deploymentKind(), replicaSetKind(), statefulSetKind(), daemonSetKind(), controllerRevisionKind(),
+		jobKind(), cronJobKind(),
 		endpointSliceKind(), leaseKind(), ipAddressKind(), serviceCIDRKind(), nodePortKind(),
 		roleKind(), roleBindingKind(), clusterRoleKind(), clusterRoleBindingKind(),
 		priorityClassKind(), disruptionBudgetKind(),
