@@ -35,8 +35,11 @@ func All(h Hooks) []*Kind {
 		serviceAccountKind(h), eventKind(),
 		claimKind(), persistentVolumeKind(), replicationControllerKind(), podTemplateKind(), limitRangeKind(), resourceQuotaKind(),
 		deploymentKind(), replicaSetKind(), statefulSetKind(), daemonSetKind(), controllerRevisionKind(),
-		jobKind(), cronJobKind(),
+		jobKind(), cronJobKind(), podAutoscalerKind(),
 		endpointSliceKind(), leaseKind(), ipAddressKind(), serviceCIDRKind(), nodePortKind(),
+		ingressKind(), ingressClassKind(), networkPolicyKind(),
+		storageClassKind(), volumeAttributesClassKind(), csiDriverKind(), csiNodeKind(), csiStorageCapacityKind(), volumeAttachmentKind(),
+		runtimeClassKind(), certificateRequestKind(), flowSchemaKind(), priorityLevelKind(),
 		roleKind(), roleBindingKind(), clusterRoleKind(), clusterRoleBindingKind(),
 		priorityClassKind(), disruptionBudgetKind(),
 	}
