@@ -40,6 +40,7 @@ func All(h Hooks) []*Kind {
 		ingressKind(), ingressClassKind(), networkPolicyKind(),
 		storageClassKind(), volumeAttributesClassKind(), csiDriverKind(), csiNodeKind(), csiStorageCapacityKind(), volumeAttachmentKind(),
 		runtimeClassKind(), certificateRequestKind(), flowSchemaKind(), priorityLevelKind(),
+		deviceClassKind(), resourceClaimKind(), resourceClaimTemplateKind(), resourceSliceKind(),
 		roleKind(), roleBindingKind(), clusterRoleKind(), clusterRoleBindingKind(),
 		priorityClassKind(), disruptionBudgetKind(),
 	}
