@@ -10,40 +10,20 @@ import (
 	"github.com/google/cel-go/ext"
 	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	apiservercel "k8s.io/apiserver/pkg/cel"
-	"k8s.io/apiserver/pkg/cel/library"
 )
 
 // deviceEnvironment is what expressions that select devices are written in: a variable, device, and Kubernetes' libraries.
 var deviceEnvironment = sync.OnceValues(func() (*cel.Env, error) {
-	const most = resourcev1.ResourceSliceMaxAttributesAndCapacitiesPerDevice
-	fields := make(map[string]*apiservercel.DeclField)
-	byDomain := func(of *apiservercel.DeclType) *apiservercel.DeclType {
-		byName := apiservercel.NewMapType(apiservercel.StringType, of, most)
-		return apiservercel.NewMapType(apiservercel.StringType, byName, most)
-	}
-	for name, t := range map[string]*apiservercel.DeclType{
-		"driver": apiservercel.StringType, "allowMultipleAllocations": apiservercel.BoolType,
-		"attributes": byDomain(apiservercel.AnyType), "capacity": byDomain(apiservercel.QuantityDeclType),
-	} {
-		fields[name] = apiservercel.NewDeclField(name, t, true, nil, nil)
-	}
-	device := apiservercel.NewObjectType("kubernetes.DRADevice", fields)
-	base, err := cel.NewEnv(
+	base, err := cel.NewEnv(append(celLibrary(),
 		cel.HomogeneousAggregateLiterals(), cel.EagerlyValidateDeclarations(true), cel.DefaultUTCTimeZone(true),
 		cel.CrossTypeNumericComparisons(true), cel.OptionalTypes(), cel.ASTValidators(
 			cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals(), cel.ValidateHomogeneousAggregateLiterals()),
 		ext.Strings(ext.StringsVersion(2)), ext.Sets(), ext.Bindings(), ext.TwoVarComprehensions(), ext.Lists(ext.ListsVersion(3)),
-		library.URLs(), library.Regex(), library.Lists(), library.IP(), library.CIDR(), library.Quantity(), library.Format(), library.SemverLib(),
-	)
+	)...)
 	if err != nil {
 		return nil, err
 	}
-	options, err := apiservercel.NewDeclTypeProvider(device).EnvOptions(base.CELTypeProvider())
-	if err != nil {
-		return nil, err
-	}
-	return base.Extend(append(options, cel.Variable("device", device.CelType()))...)
+	return base.Extend(cel.CustomTypeProvider(deviceTypes{base.CELTypeProvider()}), cel.Variable("device", celDevice))
 })
 
 // validateDeviceExpression checks that an expression selects devices, and not at too high a cost.
@@ -85,7 +65,7 @@ func deviceCost(expression string) (uint64, error) {
 	if t := ast.OutputType(); t != cel.BoolType && t != cel.AnyType {
 		return 0, expressionError(fmt.Sprintf("must evaluate to %v or the unknown type, not %v", cel.BoolType, t))
 	}
-	cost, err := env.EstimateCost(ast, &library.CostEstimator{SizeEstimator: deviceSizes{}})
+	cost, err := env.EstimateCost(ast, deviceSizes{})
 	return cost.Max, err
 }
 
