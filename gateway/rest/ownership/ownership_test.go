@@ -7,8 +7,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/client-go/applyconfigurations"
@@ -78,6 +80,10 @@ func TestWalkAgrees(t *testing.T) {
 				*q = *resource.NewQuantity(int64(c.Intn(9)), resource.DecimalSI)
 			},
 			func(q *metav1.Time, c randfill.Continue) { *q = metav1.NewTime(time.Unix(int64(c.Intn(1000)), 0)) },
+			func(r *runtime.RawExtension, _ randfill.Continue) { r.Raw = []byte(`{"a":1}`) },
+			// The key of a list, which the library wants to be there.
+			func(t *flowcontrolv1.FlowSchemaConditionType, _ randfill.Continue) { *t = "Dangling" },
+			func(t *flowcontrolv1.PriorityLevelConfigurationConditionType, _ randfill.Continue) { *t = "Fit" },
 		)
 		for range 30 {
 			obj := k.New()
@@ -123,6 +129,10 @@ func TestUpdatedAgrees(t *testing.T) {
 				*q = *resource.NewQuantity(int64(c.Intn(9)), resource.DecimalSI)
 			},
 			func(q *metav1.Time, c randfill.Continue) { *q = metav1.NewTime(time.Unix(int64(c.Intn(1000)), 0)) },
+			func(r *runtime.RawExtension, _ randfill.Continue) { r.Raw = []byte(`{"a":1}`) },
+			// The key of a list, which the library wants to be there.
+			func(t *flowcontrolv1.FlowSchemaConditionType, _ randfill.Continue) { *t = "Dangling" },
+			func(t *flowcontrolv1.PriorityLevelConfigurationConditionType, _ randfill.Continue) { *t = "Fit" },
 		)
 		for _, subresource := range []string{"", "status"} {
 			m := owners.Manager(k, subresource)

@@ -66,6 +66,9 @@ func (w *walk) value(n *node, v reflect.Value, lhs presence) (owned bool, below 
 	if container && v.Len() == 0 && changed && lhs != nothing {
 		w.refused = true // null or empty: not for the walk to tell
 	}
+	if n.shape == leaf && lhs != nothing && changed && hollow(v) {
+		w.refused = true // for the same reason
+	}
 	if n.shape == leaf || v.Kind() == reflect.Pointer || container && v.Len() == 0 {
 		return lhs == nothing || changed, func() bool { return false }
 	}
@@ -83,6 +86,21 @@ func (w *walk) value(n *node, v reflect.Value, lhs presence) (owned bool, below 
 		}
 		return len(w.out) > before
 	}
+}
+
+// hollow says whether a struct has nothing in it but empty containers.
+func hollow(v reflect.Value) bool {
+	if v.Kind() != reflect.Struct {
+		return false
+	}
+	for i := range v.NumField() {
+		f := v.Field(i)
+		empty := f.IsZero() || (f.Kind() == reflect.Slice || f.Kind() == reflect.Map) && f.Len() == 0
+		if !empty && !hollow(f) {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *walk) record(n *node, v reflect.Value, lhs presence) {
