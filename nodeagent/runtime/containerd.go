@@ -27,6 +27,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"taffrail.dev/events/errs"
+	"taffrail.dev/nodeagent/lock"
 	"taffrail.dev/nodeagent/logs"
 	"taffrail.dev/nodeagent/runtime/cgroup"
 )
@@ -65,7 +66,7 @@ type Containerd struct {
 	cfg Config
 	ns  namespacesOf
 	// locks order what is done to one container, pods what starts and ends a pod's shim.
-	locks, pods keyed
+	locks, pods lock.ByName
 
 	mu       sync.Mutex // guards what follows; not held over I/O
 	accounts map[string]accounts
@@ -201,7 +202,7 @@ func (r *Containerd) ensurePause(ctx context.Context, pod *corev1.Pod, s Sandbox
 // Create implements Runtime.
 func (r *Containerd) Create(ctx context.Context, c Container) (err error) {
 	ctx = scoped(ctx)
-	defer r.locks.lock(c.ID)()
+	defer r.locks.Lock(c.ID)()
 	who, err := r.identify(ctx, c)
 	if err != nil {
 		return errs.E("create container", errs.Invalid, err)

@@ -204,7 +204,7 @@ func (r *Containerd) finishSoon(ctx context.Context, e Exit) Exit {
 // finish records an end in the container's labels and gives its process, shim and pipes back; the
 // files stay until Remove.
 func (r *Containerd) finish(ctx context.Context, e Exit) Exit {
-	defer r.locks.lock(e.ID)()
+	defer r.locks.Lock(e.ID)()
 	if !e.OOM {
 		e.OOM = r.cfg.Cgroups.OOMKills(r.group(e.ID)) > 0
 	}
@@ -262,7 +262,7 @@ func (r *Containerd) deleteTask(ctx context.Context, id string) error {
 
 // Remove implements Runtime.
 func (r *Containerd) Remove(ctx context.Context, id string) error {
-	defer r.locks.lock(id)()
+	defer r.locks.Lock(id)()
 	return r.remove(scoped(ctx), id)
 }
 

@@ -18,7 +18,7 @@ import (
 // createTask asks again when it met the pod's shim on its way out, after the last of the
 // pod's other containers had ended.
 func (r *Containerd) createTask(ctx context.Context, uid string, request *tasks.CreateTaskRequest) error {
-	defer r.pods.lock(uid)()
+	defer r.pods.Lock(uid)()
 	for wait := 10 * time.Millisecond; ; wait *= 2 {
 		_, err := r.cfg.Client.TaskService().Create(ctx, request)
 		err = errgrpc.ToNative(err)

@@ -48,7 +48,11 @@ func writePayload(dir string, payload map[string]file, group *int64) (changed bo
 			return false, err
 		}
 	}
-	if err := os.Symlink(filepath.Base(fresh), filepath.Join(dir, dataNew)); err != nil && !errors.Is(err, fs.ErrExist) {
+	// One that a crash left leads to files that may be neither whole nor of today.
+	if err := os.Remove(filepath.Join(dir, dataNew)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	if err := os.Symlink(filepath.Base(fresh), filepath.Join(dir, dataNew)); err != nil {
 		return false, err
 	}
 	if err := os.Rename(filepath.Join(dir, dataNew), filepath.Join(dir, dataLink)); err != nil {

@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"taffrail.dev/nodeagent/downward"
+	"taffrail.dev/nodeagent/lock"
 )
 
 // Objects are what the node was told.
@@ -44,6 +45,9 @@ type Config struct {
 type Volumes struct {
 	cfg Config
 
+	// pods lets one at a time at a pod's volumes; held over the I/O.
+	pods lock.ByName
+
 	mu     sync.Mutex // guards tokens; not held over I/O
 	tokens map[string]held
 }
@@ -68,9 +72,10 @@ func (v *Volumes) Path(p *corev1.Pod, volume *corev1.Volume) string {
 	return filepath.Join(v.PodDir(string(p.UID)), "volumes", volume.Name)
 }
 
-// Setup makes all of a pod's volumes; repeating it brings those made of objects up to date.
+// Setup makes all of a pod's volumes; repeating it, also at the same time, brings those made of objects up to date.
 // Its errors are what people see as FailedMount.
 func (v *Volumes) Setup(ctx context.Context, p downward.Pod) error {
+	defer v.pods.Lock(string(p.UID))()
 	for i := range p.Spec.Volumes {
 		vol := &p.Spec.Volumes[i]
 		if err := v.one(ctx, p, vol); err != nil {
@@ -168,6 +173,7 @@ func (v *Volumes) Renewal(uid string) time.Time {
 // Teardown unmounts everything below a pod's folder; what a pod no longer known had mounted too. Files stay
 // for Remove.
 func (v *Volumes) Teardown(uid string) error {
+	defer v.pods.Lock(uid)()
 	v.mu.Lock()
 	for key := range v.tokens {
 		if strings.HasPrefix(key, uid+"/") {

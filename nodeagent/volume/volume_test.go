@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -100,6 +101,49 @@ func TestConfigMapFollowsItsObject(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, link)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the old folder stays: %v", err)
+	}
+}
+
+// Made several times at once, as when the object comes while the volume waits for it, a volume is whole.
+func TestSetupAtOnce(t *testing.T) {
+	t.Parallel()
+	w, v := open(t)
+	w.configs["conf"] = &corev1.ConfigMap{Data: map[string]string{"a": "1"}}
+	for range 20 {
+		p := pod(corev1.Volume{Name: "c", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "conf"}}}})
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				if err := v.Setup(t.Context(), p); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if got := read(t, v, p, "a"); got != "1" {
+			t.Errorf("the file has %q", got)
+		}
+		if err := v.Remove("u"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What a crash left of an update is not taken for the update.
+func TestLeftLink(t *testing.T) {
+	t.Parallel()
+	w, v := open(t)
+	p := pod(corev1.Volume{Name: "c", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "conf"}}}})
+	dir := v.Path(p.Pod, &p.Spec.Volumes[0])
+	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "..half"), 0o755), os.Symlink("..half", filepath.Join(dir, "..data_tmp"))); err != nil {
+		t.Fatal(err)
+	}
+	w.configs["conf"] = &corev1.ConfigMap{Data: map[string]string{"a": "1"}}
+	if err := v.Setup(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, v, p, "a"); got != "1" {
+		t.Errorf("the file has %q", got)
 	}
 }
 

@@ -109,7 +109,7 @@ func TestPodLogs(t *testing.T) {
 	equal(t, "the tail", logs("writer", "-c", "other", "--tail=1"), "from the other")
 	equal(t, "no tail", logs("writer", "-c", "other", "--tail=0"), "")
 	equal(t, "long ago", logs("writer", "-c", "counts", "--since-time=2099-01-01T00:00:00Z"), "")
-	equal(t, "since an hour", logs("writer", "-c", "counts", "--since=1h"), text)
+	equal(t, "since an hour", logs("writer", "-c", "counts", "--since=1h"), strings.TrimSpace(text))
 	equal(t, "a few bytes", logs("writer", "-c", "other", "--limit-bytes=6"), "from t")
 	stamp, rest, _ := strings.Cut(logs("writer", "-c", "other", "--timestamps"), " ")
 	if _, err := time.Parse(time.RFC3339Nano, stamp); err != nil || rest != "from the other\n" {

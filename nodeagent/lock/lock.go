@@ -1,9 +1,10 @@
-package runtime
+// Package lock has locks by name.
+package lock
 
 import "sync"
 
-// keyed are locks by name.
-type keyed struct {
+// ByName are locks by name; the zero value has none that is taken.
+type ByName struct {
 	mu    sync.Mutex // guards locks
 	locks map[string]*counted
 }
@@ -13,8 +14,8 @@ type counted struct {
 	users int
 }
 
-// lock takes the name's lock; the result gives it back.
-func (k *keyed) lock(name string) func() {
+// Lock takes the name's lock; the result gives it back.
+func (k *ByName) Lock(name string) func() {
 	k.mu.Lock()
 	if k.locks == nil {
 		k.locks = map[string]*counted{}
