@@ -3,6 +3,7 @@ package kind
 import (
 	"context"
 	"net/http"
+	"time"
 )
 
 // ConnectFunc serves a streaming subresource.
@@ -26,17 +27,21 @@ type Hooks struct {
 	TokenReview, SelfSubjectReview                  ReviewFunc
 	SubjectAccessReview, LocalSubjectAccessReview   ReviewFunc
 	SelfSubjectAccessReview, SelfSubjectRulesReview ReviewFunc
+
+	// Now is the clock of conditions that a kind sets itself; nil is time.Now.
+	Now func() time.Time
 }
 
 // All is every kind, in the order of discovery.
 func All(h Hooks) []*Kind {
 	all := []*Kind{
 		namespaceKind(), nodeKind(h), podKind(h), serviceKind(h), endpointsKind(), configMapKind(), secretKind(),
-		serviceAccountKind(h), eventKind(),
+		serviceAccountKind(h), eventKind(), newEventKind(),
 		deploymentKind(), replicaSetKind(),
 		endpointSliceKind(), leaseKind(), ipAddressKind(), serviceCIDRKind(), nodePortKind(),
 		roleKind(), roleBindingKind(), clusterRoleKind(), clusterRoleBindingKind(),
 		priorityClassKind(), disruptionBudgetKind(),
+		customResourceDefinitionKind(h), definitionNameKind(),
 	}
 	return append(all, reviewKinds(h)...)
 }

@@ -114,7 +114,7 @@ func (f fieldsOf) Get(field string) string {
 	case "metadata.namespace":
 		return f.entry.Namespace()
 	}
-	obj, err := f.entry.Object()
+	obj, err := f.served.object(f.entry)
 	if err != nil || f.served.Selectable == nil {
 		return ""
 	}

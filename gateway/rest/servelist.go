@@ -20,9 +20,15 @@ func (s *Server) serveList(ctx context.Context, q *request) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case q.format.shape != asObject:
+	if q.format.shape != asObject {
 		return s.serveShaped(q, l)
+	}
+	if q.served.Stored != nil {
+		if err := l.convert(q.format.media); err != nil {
+			return err
+		}
+	}
+	switch {
 	case q.format.media == mediaProtobuf:
 		head, size, err := l.protoHead()
 		if err != nil {
@@ -75,7 +81,7 @@ func (q *request) stream(contentType string, size int, exact bool, body func(io.
 }
 
 func (s *Server) serveShaped(q *request, l *listing) error {
-	objects, err := objectsOf(l.entries)
+	objects, err := l.served.objects(l.entries)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"taffrail.dev/gateway/kind"
-	"taffrail.dev/gateway/view"
 )
 
 var (
@@ -50,7 +49,7 @@ func (t *tabler) row(obj kind.Object) (metav1.TableRow, error) {
 	case metav1.IncludeNone:
 	case metav1.IncludeObject:
 		var text []byte
-		if text, err = json.Marshal(obj); err == nil {
+		if text, err = textOf(obj); err == nil {
 			row.Object = runtime.RawExtension{Raw: appendText(nil, t.served.wire.text, text)}
 		}
 	default:
@@ -74,19 +73,12 @@ func (t *tabler) table(meta metav1.ListMeta, objects []kind.Object, defined bool
 	return json.Marshal(out)
 }
 
-func objectsOf(entries []*view.Entry) ([]kind.Object, error) {
-	out := make([]kind.Object, len(entries))
-	for i, e := range entries {
-		var err error
-		if out[i], err = e.Object(); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
 func partialOf(obj kind.Object) *metav1.PartialObjectMetadata {
 	out := &metav1.PartialObjectMetadata{TypeMeta: partialTypes}
+	if c, ok := obj.(*kind.Custom); ok {
+		out.ObjectMeta = c.Meta()
+		return out
+	}
 	if a, ok := obj.(metav1.ObjectMetaAccessor); ok {
 		if m, ok := a.GetObjectMeta().(*metav1.ObjectMeta); ok {
 			out.ObjectMeta = *m

@@ -13,6 +13,7 @@ import (
 
 // Table is one resource: its published tree, its recent events and its watchers.
 type Table struct {
+	// Kind is nil where objects are JSON: their kinds come and go.
 	Kind     *kind.Kind
 	Resource subject.Resource
 
@@ -43,13 +44,18 @@ type root struct {
 	weight int
 }
 
-func newTable(k *kind.Kind, s *stream, v *View) *Table {
+func newTable(r subject.Resource, k *kind.Kind, s *stream, v *View) *Table {
+	from := s.from.Load()
 	t := &Table{
-		Kind: k, Resource: k.SubjectResource(), stream: s, objects: &v.objects, texts: &v.texts,
+		Kind: k, Resource: r, stream: s, last: from, objects: &v.objects, texts: &v.texts,
 		count: v.cfg.RecentEvents, bytes: v.cfg.RecentBytes,
 		tree:   btree.NewG(degree, before),
-		scopes: map[Scope]*recent{{}: {watchers: map[*Watcher]struct{}{}}},
+		scopes: map[Scope]*recent{{}: {floor: from, watchers: map[*Watcher]struct{}{}}},
 	}
+	if r == subject.Pods {
+		t.placed = &v.placement
+	}
+	t.observers = v.observersOf(r)
 	t.publish()
 	return t
 }
@@ -95,16 +101,16 @@ func (t *Table) put(c change) {
 		return
 	}
 	t.last = c.sequence
-	entry := &Entry{Key: KeyOf(c.namespace, c.name), Sequence: c.sequence, table: t, proto: splice(c.state, c.sequence)}
+	entry := &Entry{Key: KeyOf(c.namespace, c.name), Sequence: c.sequence, table: t, state: Splice(c.state, c.sequence)}
 	var prev *Entry
 	if c.gone {
 		prev, _ = t.tree.Delete(entry)
 	} else {
 		prev, _ = t.tree.ReplaceOrInsert(entry)
-		t.weight += len(entry.proto)
+		t.weight += len(entry.state)
 	}
 	if prev != nil {
-		t.weight -= len(prev.proto)
+		t.weight -= len(prev.state)
 	} else if c.gone {
 		return
 	}
@@ -113,9 +119,9 @@ func (t *Table) put(c change) {
 
 // load puts an object of a snapshot in, without an event.
 func (t *Table) load(c change) {
-	entry := &Entry{Key: KeyOf(c.namespace, c.name), Sequence: c.sequence, table: t, proto: splice(c.state, c.sequence)}
+	entry := &Entry{Key: KeyOf(c.namespace, c.name), Sequence: c.sequence, table: t, state: Splice(c.state, c.sequence)}
 	t.tree.ReplaceOrInsert(entry)
-	t.weight += len(entry.proto)
+	t.weight += len(entry.state)
 	t.last = max(t.last, c.sequence)
 }
 
