@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -92,6 +93,14 @@ func (c *Custom) Unmarshal(data []byte) error {
 
 // UnmarshalJSON is Unmarshal.
 func (c *Custom) UnmarshalJSON(data []byte) error { return c.Unmarshal(data) }
+
+// OpenAPIModelName is the name of the object's kind in OpenAPI documents: "com.example.v1.Backup".
+func (c *Custom) OpenAPIModelName() string {
+	gvk := c.GroupVersionKind()
+	parts := strings.Split(gvk.Group, ".")
+	slices.Reverse(parts)
+	return strings.Join(parts, ".") + "." + gvk.Version + "." + gvk.Kind
+}
 
 // Size is the length of Marshal.
 func (c *Custom) Size() int {

@@ -190,3 +190,11 @@ func SetDefinitionCondition(d *apiextensionsv1.CustomResourceDefinition, c apiex
 	}
 	*have = c
 }
+
+// NamesFree says whether nobody else has a name that a definition asks for.
+func NamesFree(r Reader, d *apiextensionsv1.CustomResourceDefinition) bool {
+	return !slices.ContainsFunc(claims(d.Spec.Group, &d.Spec.Names), func(claim string) bool {
+		c, ok := r.Get(DefinitionNames, "", claim)
+		return ok && Claimant(c) != d.Name
+	})
+}

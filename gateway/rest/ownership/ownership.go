@@ -20,6 +20,7 @@ import (
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
+	"taffrail.dev/gateway/discovery/openapi/assembly"
 	"taffrail.dev/gateway/kind"
 )
 
@@ -52,13 +53,30 @@ func (o *Owners) Manager(k *kind.Kind, subresource string) *Manager {
 		m.plan = func() *plan { return nil }
 		return m
 	}
+	types := o.converter
+	if !clientscheme.Scheme.Recognizes(k.GroupVersionKind) {
+		types = sync.OnceValue(func() managedfields.TypeConverter { return described(k) })
+	}
 	m.fields = sync.OnceValues(func() (*managedfields.FieldManager, error) {
 		gv := k.GroupVersion()
-		return managedfields.NewDefaultFieldManager(o.converter(), converter{o}, defaulter{k}, creater{o},
+		return managedfields.NewDefaultFieldManager(types(), converter{o}, defaulter{k}, creater{o},
 			k.GroupVersionKind, gv, subresource, resets(k, subresource))
 	})
-	m.plan = sync.OnceValue(func() *plan { return planOf(o.converter(), k) })
+	m.plan = sync.OnceValue(func() *plan { return planOf(types(), k) })
 	return m
+}
+
+// described are the types of a kind that client-go does not know, as it is published.
+func described(k *kind.Kind) managedfields.TypeConverter {
+	models, err := assembly.ModelsOf(k)
+	if err != nil {
+		return managedfields.NewDeducedTypeConverter()
+	}
+	types, err := managedfields.NewTypeConverter(models, false)
+	if err != nil {
+		return managedfields.NewDeducedTypeConverter()
+	}
+	return types
 }
 
 // resets are the fields that a write cannot own: the main resource's writer not the status, and the
