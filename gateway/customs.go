@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"time"
 
+	"go.uber.org/zap"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -21,6 +23,15 @@ func (g *Gateway) changeKinds(gone, come []*kind.Kind) {
 	g.others.Changed()
 	if documents, ok := g.cfg.OpenAPI.(*openapi.Server); ok {
 		documents.Describe(func() openapi.Custom { return g.customs.OpenAPI() })
+	}
+}
+
+// fresh waits until what is published is of all definitions that were acknowledged.
+func (g *Gateway) fresh(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := g.view.CatchUp(ctx, kind.CustomResourceDefinitions); err != nil {
+		g.cfg.Log.Debug("discovery as of before", zap.Error(err))
 	}
 }
 

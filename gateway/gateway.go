@@ -163,7 +163,7 @@ func (g *Gateway) nonResource(kinds []*kind.Kind, p Parts) (*discovery.Server, e
 		others[path] = handler
 	}
 	return discovery.New(discovery.Config{
-		Kinds: kinds, Custom: g.customs.Kinds, Address: g.cfg.Address, OpenAPI: g.cfg.OpenAPI, Others: others, Ready: g.checks(),
+		Kinds: kinds, Custom: g.customs.Kinds, Fresh: g.fresh, Address: g.cfg.Address, OpenAPI: g.cfg.OpenAPI, Others: others, Ready: g.checks(),
 	})
 }
 

@@ -106,7 +106,7 @@ func changes(t *testing.T, d *door) {
 	for patch, want := range map[string]string{
 		`{"spec":{"copies":9}}`:               "spec.copies: Forbidden: far too many copies",
 		`{"spec":{"copies":"x"}}`:             `spec.copies: Invalid value: "string": spec.copies in body must be of type integer: "string"`,
-		`{"spec":{"target":"other"}}`:         "spec.target: Invalid value: "other": target cannot be changed",
+		`{"spec":{"target":"other"}}`:         `spec.target: Invalid value: "other": target cannot be changed`,
 		`{"spec":{"tags":["a","a"]}}`:         `spec.tags[1]: Duplicate value: "a"`,
 		`{"spec":{"steps":[{"command":""}]}}`: "spec.steps[0].name: Required value",
 	} {

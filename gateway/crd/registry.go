@@ -61,20 +61,25 @@ func New(cfg Config) (*Registry, error) {
 }
 
 // Watches picks the resources that Changed has to be told of: definitions, and for the Keeper what
-// becomes of their objects.
+// becomes of their names and of their objects.
 func (r *Registry) Watches(of subject.Resource) bool {
-	return of == kind.CustomResourceDefinitions || !r.cfg.BuiltIn(of)
+	return of == kind.CustomResourceDefinitions || of == kind.DefinitionNames || !r.cfg.BuiltIn(of)
 }
 
 // Changed folds a change of an object.
 func (r *Registry) Changed(o subject.Object) {
-	if o.Resource != kind.CustomResourceDefinitions {
+	switch o.Resource {
+	case kind.CustomResourceDefinitions:
+	case kind.DefinitionNames:
+		r.wakeKeeper()
+		return
+	default:
 		r.objectChanged(o)
 		return
 	}
 	before := (*r.now.Load())[o.Name]
 	after := r.read(o.Name, before)
-	r.wakeKeeper()
+	defer r.wakeKeeper() // once there is something new to look at
 	if before == nil && after == nil || before != nil && after != nil && after.alike(before) {
 		return
 	}

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -19,6 +20,9 @@ type Config struct {
 	Kinds []*kind.Kind
 	// Custom are the kinds that come and go, asked for after every Changed; nil for none.
 	Custom func() []*kind.Kind
+	// Fresh waits until Changed was called for every change that was acknowledged before; nil for none. What it
+	// fails at is told as it was last.
+	Fresh func(ctx context.Context)
 	// Version is told at /version; the zero Version is DefaultVersion's.
 	Version apiversion.Info
 	// Address is the gateway's host:port as clients reach it, for /api.
@@ -104,6 +108,9 @@ func (s *Server) listPaths(kinds map[string]func() (*document, error)) (*documen
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
+	if s.config.Fresh != nil && (strings.HasPrefix(path, "/api") || strings.HasPrefix(path, "/openapi/")) {
+		s.config.Fresh(r.Context())
+	}
 	d, err := s.document(path)
 	if err != nil {
 		http.Error(w, "Internal Server Error: "+err.Error(), http.StatusInternalServerError)
