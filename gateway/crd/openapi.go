@@ -3,8 +3,10 @@ package crd
 import (
 	"crypto/sha512"
 	"fmt"
+	"runtime"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"taffrail.dev/gateway/discovery/openapi/assembly"
@@ -89,20 +91,25 @@ func (o *OpenAPI) Parts() ([]*assembly.Part, error) {
 	p := &o.registry.parts
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	made := make(map[*definition]*assembly.Part, len(o.all))
-	var out []*assembly.Part
-	for _, d := range o.all {
-		part := p.made[d]
-		if part == nil {
-			var err error
-			if part, err = d.part(); err != nil {
-				return nil, err
-			}
+	out := make([]*assembly.Part, len(o.all))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, d := range o.all {
+		if out[i] = p.made[d]; out[i] != nil {
+			continue
 		}
-		made[d] = part
-		out = append(out, part)
+		group.Go(func() (err error) {
+			out[i], err = d.part()
+			return err
+		})
 	}
-	p.made = made // without those of definitions that are gone
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	p.made = make(map[*definition]*assembly.Part, len(o.all)) // without those of definitions that are gone
+	for i, d := range o.all {
+		p.made[d] = out[i]
+	}
 	return out, nil
 }
 

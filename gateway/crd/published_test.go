@@ -120,6 +120,9 @@ func (d *door) get(t testing.TB, path, accept string) string {
 	return body
 }
 
+// settle waits until the gateway serves by all definitions as they were changed.
+func (d *door) settle(t testing.TB) { d.get(t, "/apis", "application/json") }
+
 func (d *door) ask(t testing.TB, path, accept string) (int, string) {
 	t.Helper()
 	client, err := clientrest.HTTPClientFor(d.config)

@@ -173,6 +173,7 @@ func TestVersions(t *testing.T) {
 	if two, err = crds.Update(t.Context(), two, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	d.settle(t)
 	if got := two.Status.StoredVersions; len(got) != 2 || two.Generation != 2 {
 		t.Errorf("stored versions %v, generation %d", got, two.Generation)
 	}
@@ -205,6 +206,7 @@ func removeVersion(t *testing.T, d *door) {
 	if _, err := crds.Patch(t.Context(), "routes.example.com", types.JSONPatchType, []byte(`[{"op":"remove","path":"/spec/versions/0"}]`), metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	d.settle(t)
 	_, err = d.dynamic.Resource(gvr("example.com", "v1", "routes")).List(t.Context(), metav1.ListOptions{})
 	if !apierrors.IsNotFound(err) {
 		t.Errorf("a removed version: %v", err)
