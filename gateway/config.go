@@ -45,6 +45,8 @@ type Config struct {
 	// NodeCAs sign (nil: ClientCAs). Without a certificate, pods' logs and exec are not served.
 	KubeletClient *tls.Certificate
 	NodeCAs       *x509.CertPool
+	// WebhookClient is shown to conversion webhooks that ask for a certificate; nil for none.
+	WebhookClient *tls.Certificate
 	// TokenKey signs service-account tokens for Issuer; empty is https://kubernetes.default.svc.cluster.local.
 	TokenKey *ecdsa.PrivateKey
 	Issuer   string

@@ -16,6 +16,7 @@ import (
 	"taffrail.dev/gateway/admission"
 	"taffrail.dev/gateway/command"
 	"taffrail.dev/gateway/connect"
+	"taffrail.dev/gateway/crd"
 	"taffrail.dev/gateway/discovery"
 	"taffrail.dev/gateway/history"
 	"taffrail.dev/gateway/kind"
@@ -30,8 +31,12 @@ type Gateway struct {
 	rest     *rest.Server
 	commands *command.Handler
 	kinds    []*kind.Kind
+	// customs are the kinds that users define, keeper does what their definitions ask for.
+	customs *crd.Registry
+	keeper  *crd.Keeper
 	// connector is nil where connections to nodes are not served.
 	connector *connect.Connector
+	others    *discovery.Server
 }
 
 // New assembles a gateway; Run starts it.
@@ -63,7 +68,14 @@ func New(cfg Config) (*Gateway, error) {
 	g.kinds = kinds
 	g.view.Add(kinds...)
 	g.view.Observe(access.Watches, parts.Authorizer.Changed)
-	other, err := g.nonResource(kinds, parts)
+	g.customs, err = crd.New(crd.Config{
+		View: g.view, Change: g.changeKinds, BuiltIn: builtIn(kinds), Certificate: cfg.WebhookClient, Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.view.Observe(g.customs.Watches, g.customs.Changed)
+	g.others, err = g.nonResource(kinds, parts)
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +86,14 @@ func New(cfg Config) (*Gateway, error) {
 	authenticator := &access.Authenticator{ClientCAs: cfg.ClientCAs, Tokens: parts.Tokens, Authorize: parts.Authorizer.Authorize}
 	g.rest, err = rest.New(rest.Config{
 		Kinds: kinds, View: g.view, Journals: cfg.Journals, Admission: plugins,
-		Authenticate: authenticator.Authenticate, Authorize: parts.Authorizer.Authorize, NonResource: other,
+		Authenticate: authenticator.Authenticate, Authorize: parts.Authorizer.Authorize, NonResource: g.others,
+		Defining:    kind.CustomResourceDefinitions,
 		MaxInFlight: cfg.MaxInFlight, Log: cfg.Log, Metrics: cfg.Metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
+	g.keeper = &crd.Keeper{Registry: g.customs, Writer: &writer{g.rest}, Now: time.Now, Log: cfg.Log}
 	g.commands = &command.Handler{Server: g.rest, Authorize: parts.Authorizer.Authorize, Log: cfg.Log}
 	return g, nil
 }
@@ -128,7 +142,7 @@ func (g *Gateway) hooks(p Parts) kind.Hooks {
 }
 
 // nonResource serves discovery, health, metrics, keys and history.
-func (g *Gateway) nonResource(kinds []*kind.Kind, p Parts) (http.Handler, error) {
+func (g *Gateway) nonResource(kinds []*kind.Kind, p Parts) (*discovery.Server, error) {
 	others := map[string]http.Handler{}
 	keys, err := p.Tokens.OIDC()
 	if err != nil {
@@ -140,6 +154,7 @@ func (g *Gateway) nonResource(kinds []*kind.Kind, p Parts) (http.Handler, error)
 	}
 	others[history.Path] = &history.Handler{
 		Kinds:   kinds,
+		Custom:  g.customs.Kinds,
 		Journal: func(s subject.Stream) journal.Reader { return g.cfg.Journals[s] },
 		Visible: func(r *http.Request, o history.Object) bool { return g.visible(r, p, o) },
 		Now:     time.Now,
@@ -148,7 +163,7 @@ func (g *Gateway) nonResource(kinds []*kind.Kind, p Parts) (http.Handler, error)
 		others[path] = handler
 	}
 	return discovery.New(discovery.Config{
-		Kinds: kinds, Address: g.cfg.Address, OpenAPI: g.cfg.OpenAPI, Others: others, Ready: g.checks(),
+		Kinds: kinds, Custom: g.customs.Kinds, Fresh: g.fresh, Address: g.cfg.Address, OpenAPI: g.cfg.OpenAPI, Others: others, Ready: g.checks(),
 	})
 }
 
@@ -208,6 +223,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return g.serveHTTP(ctx) })
 	group.Go(func() error { return g.expire(ctx) })
+	group.Go(func() error { return g.keep(ctx) })
 	if g.cfg.Commands != nil {
 		group.Go(func() error {
 			if err := g.view.Ready(ctx); err != nil {

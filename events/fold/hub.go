@@ -211,7 +211,7 @@ type interest map[subject.Resource]struct{}
 func (i interest) of(events []*Event) []*Event {
 	var out []*Event
 	for _, e := range events {
-		if _, wanted := i[e.resource()]; wanted {
+		if e.resource().In(i) {
 			out = append(out, e)
 		}
 	}

@@ -18,7 +18,8 @@ import (
 type Spec struct {
 	// Name is the service's: "deployment". Its commands are authenticated as
 	// system:taffrail:<name>.
-	Name  string
+	Name string
+	// Reads are the resources that it folds; subject.Every is all on STATE.
 	Reads []subject.Resource
 	// Writes are the fields that it writes, by resource: {Pods, "spec.nodeName"}.
 	Writes []Field

@@ -56,7 +56,7 @@ type loop struct {
 	log       *zap.Logger
 	metrics   *metrics
 	schedule  *schedule
-	reads     map[subject.Resource]bool
+	reads     map[subject.Resource]struct{}
 	positions fold.Position
 	ready     bool
 	parallel  int
@@ -95,11 +95,11 @@ func newLoop(c *Controller, d Deps) (*loop, error) {
 	}
 	l := &loop{
 		Controller: c, deps: d, log: d.Log.With(zap.String("service", c.Spec.Name)), metrics: m,
-		schedule: newSchedule(c.Before), reads: map[subject.Resource]bool{}, positions: fold.Position{},
+		schedule: newSchedule(c.Before), reads: map[subject.Resource]struct{}{}, positions: fold.Position{},
 		parallel: parallel, answers: make(chan sent, parallel), timer: time.NewTimer(time.Hour),
 	}
 	for _, r := range c.Spec.Reads {
-		l.reads[r] = true
+		l.reads[r] = struct{}{}
 	}
 	return l, nil
 }

@@ -74,7 +74,7 @@ func (l *loop) judge(k *key, s sent) {
 			zap.Stringer("object", objectOf(s.command.GetObject())), zap.Error(s.err))
 	}
 	// A refusal too may name the sequence that it is about.
-	if o := objectOf(s.command.GetObject()); l.reads[o.Resource] && s.result.GetSequence() > 0 {
+	if o := objectOf(s.command.GetObject()); o.Resource.In(l.reads) && s.result.GetSequence() > 0 {
 		k.expect(subject.StreamOf(o.Resource), s.result.GetSequence())
 	}
 }

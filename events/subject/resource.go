@@ -68,6 +68,18 @@ var (
 	PriorityClasses     = Resource{"scheduling.k8s.io", "priorityclasses"}
 )
 
+// Every stands for all resources on STATE, those among them that users define while others read.
+var Every = Resource{"*", "*"}
+
+// In says whether a resource is one of those read.
+func (r Resource) In(read map[Resource]struct{}) bool {
+	if _, ok := read[r]; ok {
+		return true
+	}
+	_, every := read[Every]
+	return every && StreamOf(r) == State
+}
+
 // StreamOf is the stream that a resource's objects live on.
 func StreamOf(r Resource) Stream {
 	switch r {

@@ -5,16 +5,20 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
+	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	apiversion "k8s.io/apimachinery/pkg/version"
 
 	"taffrail.dev/gateway/kind"
 )
 
 // group is an API group with its versions, the preferred one first.
 type group struct {
-	name     string
+	name string
+	// custom groups have kinds that users defined: their versions are in the order of their age.
+	custom   bool
 	versions []version
 }
 
@@ -27,16 +31,26 @@ type version struct {
 // core group, which is first.
 func groupsOf(kinds []*kind.Kind) []*group {
 	groups := []*group{{}}
+	known := map[string]*group{"": groups[0]}
 	for _, k := range kinds {
 		if k.Internal {
 			continue
 		}
-		at := slices.IndexFunc(groups, func(g *group) bool { return g.name == k.Group })
-		if at < 0 {
-			at = len(groups)
-			groups = append(groups, &group{name: k.Group})
+		g := known[k.Group]
+		if g == nil {
+			g = &group{name: k.Group}
+			known[k.Group] = g
+			groups = append(groups, g)
 		}
-		groups[at].add(k)
+		g.add(k)
+		g.custom = g.custom || k.Text != nil
+	}
+	for _, g := range groups {
+		if g.custom {
+			slices.SortStableFunc(g.versions, func(a, b version) int {
+				return apiversion.CompareKubeAwareVersionStrings(b.Version, a.Version)
+			})
+		}
 	}
 	return groups
 }
@@ -50,39 +64,75 @@ func (g *group) add(k *kind.Kind) {
 	g.versions[at].kinds = append(g.versions[at].kinds, k)
 }
 
-// describe encodes what is at /api, /apis and below.
-func (s *Server) describe(groups []*group, address string) (err error) {
-	list := &metav1.APIGroupList{TypeMeta: meta("APIGroupList", "v1"), Groups: []metav1.APIGroup{}}
+// told is what is said of the kinds as of one time, each document made when it is first asked for.
+type told struct {
+	documents func() map[string]func() (*document, error)
+}
+
+func (t *told) document(path string) (*document, error) {
+	if make := t.documents()[path]; make != nil {
+		return make()
+	}
+	return nil, nil
+}
+
+// tell describes the kinds when first asked.
+func (s *Server) tell() *told {
+	return &told{sync.OnceValue(func() map[string]func() (*document, error) {
+		kinds := s.config.Kinds
+		if s.config.Custom != nil {
+			kinds = append(slices.Clone(kinds), s.config.Custom()...)
+		}
+		out := describe(groupsOf(kinds), s.config.Address)
+		out["/"] = sync.OnceValues(func() (*document, error) { return s.listPaths(out) })
+		return out
+	})}
+}
+
+// describe is what is at /api, /apis and below.
+func describe(groups []*group, address string) map[string]func() (*document, error) {
+	out := map[string]func() (*document, error){}
+	add := func(path string, make func() (*document, error)) { out[path] = sync.OnceValues(make) }
 	for _, g := range groups {
 		root := "/apis/" + g.name
 		if g.name == "" {
 			root = "/api"
 		} else {
-			described := apiGroup(g)
-			list.Groups = append(list.Groups, *described)
-			described.TypeMeta = meta("APIGroup", "v1")
-			if s.documents[root], err = newDocument(described); err != nil {
-				return err
-			}
+			add(root, func() (*document, error) {
+				described := apiGroup(g)
+				described.TypeMeta = meta("APIGroup", "v1")
+				return newDocument(described)
+			})
 		}
 		for _, v := range g.versions {
-			if s.documents[root+"/"+v.Version], err = newDocument(resourceList(v)); err != nil {
-				return err
-			}
+			add(root+"/"+v.Version, func() (*document, error) { return newDocument(resourceList(v)) })
 		}
 	}
-	if s.documents["/apis"], err = newDocument(list); err != nil {
-		return err
+	add("/apis", func() (*document, error) { return groupList(groups[1:]) })
+	add("/api", func() (*document, error) { return coreVersions(groups[:1], address) })
+	return out
+}
+
+func groupList(groups []*group) (*document, error) {
+	list := &metav1.APIGroupList{TypeMeta: meta("APIGroupList", "v1"), Groups: []metav1.APIGroup{}}
+	for _, g := range groups {
+		list.Groups = append(list.Groups, *apiGroup(g))
 	}
+	d, err := newDocument(list)
+	if err != nil {
+		return nil, err
+	}
+	return d, aggregate(d, groups)
+}
+
+func coreVersions(groups []*group, address string) (*document, error) {
 	core := &metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}}
 	core.ServerAddressByClientCIDRs = []metav1.ServerAddressByClientCIDR{{ClientCIDR: "0.0.0.0/0", ServerAddress: address}}
-	if s.documents["/api"], err = newDocument(core); err != nil {
-		return err
+	d, err := newDocument(core)
+	if err != nil {
+		return nil, err
 	}
-	if err := aggregate(s.documents["/api"], groups[:1]); err != nil {
-		return err
-	}
-	return aggregate(s.documents["/apis"], groups[1:])
+	return d, aggregate(d, groups)
 }
 
 func meta(kind, apiVersion string) metav1.TypeMeta {
@@ -134,6 +184,9 @@ func verbs(k *kind.Kind) []string {
 	if k.Review != nil {
 		return []string{"create"}
 	}
+	if k.Text != nil && k.Text.Closed {
+		return []string{"delete", "deletecollection", "get", "list", "watch"}
+	}
 	return []string{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
 }
 
@@ -142,7 +195,8 @@ func storageHash(k *kind.Kind) string {
 	if k.Review != nil {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(k.Group + "/" + k.Version + "/" + k.Kind))
+	stored := k.StoredKind()
+	sum := sha256.Sum256([]byte(stored.Group + "/" + stored.Version + "/" + stored.Kind))
 	return base64.StdEncoding.EncodeToString(sum[:8])
 }
 

@@ -1,11 +1,13 @@
 package discovery
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	apiversion "k8s.io/apimachinery/pkg/version"
 
@@ -16,6 +18,11 @@ import (
 type Config struct {
 	// Kinds served; internal ones are left out.
 	Kinds []*kind.Kind
+	// Custom are the kinds that come and go, asked for after every Changed; nil for none.
+	Custom func() []*kind.Kind
+	// Fresh waits until Changed was called for every change that was acknowledged before; nil for none. What it
+	// fails at is told as it was last.
+	Fresh func(ctx context.Context)
 	// Version is told at /version; the zero Version is DefaultVersion's.
 	Version apiversion.Info
 	// Address is the gateway's host:port as clients reach it, for /api.
@@ -30,10 +37,12 @@ type Config struct {
 
 // Server serves every path that is not a resource's. It is safe for concurrent use.
 type Server struct {
+	config Config
+	// documents are those that never change, told those of the kinds as of now.
 	documents map[string]*document
+	told      atomic.Pointer[told]
 	others    map[string]http.Handler
 	prefixes  []string
-	paths     []string
 }
 
 // New makes a Server of what there is to discover. The kinds' documents are encoded once, here.
@@ -44,11 +53,7 @@ func New(c Config) (*Server, error) {
 	if c.Version.GitVersion == "" {
 		c.Version = DefaultVersion()
 	}
-	s := &Server{documents: map[string]*document{}, others: map[string]http.Handler{}}
-	groups := groupsOf(c.Kinds)
-	if err := s.describe(groups, c.Address); err != nil {
-		return nil, err
-	}
+	s := &Server{config: c, documents: map[string]*document{}, others: map[string]http.Handler{}}
 	body, err := json.MarshalIndent(c.Version, "", "  ")
 	if err != nil {
 		return nil, err
@@ -64,8 +69,13 @@ func New(c Config) (*Server, error) {
 	for path, handler := range c.Others {
 		s.serve(path, handler)
 	}
-	return s, s.listPaths()
+	s.Changed()
+	_, err = s.told.Load().document("/")
+	return s, err
 }
+
+// Changed has the kinds that come and go asked for again.
+func (s *Server) Changed() { s.told.Store(s.tell()) }
 
 // serve registers a handler; health checks have paths below their own.
 func (s *Server) serve(path string, h http.Handler) {
@@ -80,23 +90,33 @@ func (s *Server) serve(path string, h http.Handler) {
 }
 
 // listPaths makes the answer at "/".
-func (s *Server) listPaths() error {
+func (s *Server) listPaths(kinds map[string]func() (*document, error)) (*document, error) {
+	var paths []string
+	for path := range kinds {
+		paths = append(paths, path)
+	}
 	for path := range s.documents {
-		s.paths = append(s.paths, path)
+		paths = append(paths, path)
 	}
 	for path := range s.others {
-		s.paths = append(s.paths, strings.TrimSuffix(path, "/"))
+		paths = append(paths, strings.TrimSuffix(path, "/"))
 	}
-	slices.Sort(s.paths)
-	s.paths = slices.Compact(s.paths)
-	body, err := json.MarshalIndent(map[string][]string{"paths": s.paths}, "", "  ")
-	s.documents["/"] = &document{json: body}
-	return err
+	slices.Sort(paths)
+	body, err := json.MarshalIndent(map[string][]string{"paths": slices.Compact(paths)}, "", "  ")
+	return &document{json: body}, err
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
-	if d := s.document(path); d != nil {
+	if s.config.Fresh != nil && (strings.HasPrefix(path, "/api") || strings.HasPrefix(path, "/openapi/")) {
+		s.config.Fresh(r.Context())
+	}
+	d, err := s.document(path)
+	if err != nil {
+		http.Error(w, "Internal Server Error: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	if d != nil {
 		if !reads(r) {
 			refuseMethod(w)
 			return
@@ -117,12 +137,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
-// document finds a document, with or without a trailing slash.
-func (s *Server) document(path string) *document {
-	if d, ok := s.documents[path]; ok {
-		return d
+// document finds a document, with or without a trailing slash; nil for none.
+func (s *Server) document(path string) (*document, error) {
+	for _, p := range []string{path, strings.TrimSuffix(path, "/")} {
+		if d, ok := s.documents[p]; ok {
+			return d, nil
+		}
+		if d, err := s.told.Load().document(p); d != nil || err != nil {
+			return d, err
+		}
 	}
-	return s.documents[strings.TrimSuffix(path, "/")]
+	return nil, nil
 }
 
 func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }

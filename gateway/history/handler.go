@@ -18,7 +18,9 @@ const Path = "/history/log"
 // Handler serves the log. Query parameters, all optional: resource ("deployments", a short name, a kind, or
 // "deployments.apps"), namespace, name, since (RFC 3339, or a duration back from now: 10m), follow.
 type Handler struct {
-	Kinds   []*kind.Kind
+	Kinds []*kind.Kind
+	// Custom are kinds beside these that come and go; nil for none.
+	Custom  func() []*kind.Kind
 	Journal func(subject.Stream) journal.Reader
 	// Visible says whether the request's user may get the object.
 	Visible func(r *http.Request, o Object) bool
@@ -67,6 +69,9 @@ func (h *Handler) query(r *http.Request) (Query, error) {
 		return q, nil
 	}
 	k := Find(h.Kinds, asked)
+	if k == nil && h.Custom != nil {
+		k = Find(h.Custom(), asked)
+	}
 	if k == nil {
 		return q, fmt.Errorf("resource %q: the server doesn't have a resource type %q", asked, asked)
 	}

@@ -3,6 +3,7 @@ package kind
 import (
 	"context"
 	"net/http"
+	"time"
 )
 
 // ConnectFunc serves a streaming subresource.
@@ -26,13 +27,16 @@ type Hooks struct {
 	TokenReview, SelfSubjectReview                  ReviewFunc
 	SubjectAccessReview, LocalSubjectAccessReview   ReviewFunc
 	SelfSubjectAccessReview, SelfSubjectRulesReview ReviewFunc
+
+	// Now is the clock of conditions that a kind sets itself; nil is time.Now.
+	Now func() time.Time
 }
 
 // All is every kind, in the order of discovery.
 func All(h Hooks) []*Kind {
 	all := []*Kind{
 		namespaceKind(), nodeKind(h), podKind(h), serviceKind(h), endpointsKind(), configMapKind(), secretKind(),
-		serviceAccountKind(h), eventKind(),
+		serviceAccountKind(h), eventKind(), newEventKind(),
 		claimKind(), persistentVolumeKind(), replicationControllerKind(), podTemplateKind(), limitRangeKind(), resourceQuotaKind(),
 		deploymentKind(), replicaSetKind(), statefulSetKind(), daemonSetKind(), controllerRevisionKind(),
 		jobKind(), cronJobKind(), podAutoscalerKind(),
@@ -43,6 +47,7 @@ func All(h Hooks) []*Kind {
 		deviceClassKind(), resourceClaimKind(), resourceClaimTemplateKind(), resourceSliceKind(),
 		roleKind(), roleBindingKind(), clusterRoleKind(), clusterRoleBindingKind(),
 		priorityClassKind(), disruptionBudgetKind(),
+		customResourceDefinitionKind(h), definitionNameKind(),
 	}
 	return append(all, reviewKinds(h)...)
 }

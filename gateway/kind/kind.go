@@ -36,6 +36,10 @@ type Kind struct {
 	Verbs []string
 	// Internal kinds are stored but not served.
 	Internal bool
+	// Stored is set for a kind that is another at one more version: its objects are stored as that one's.
+	Stored *Stored
+	// Text kinds are stored and served as JSON: their objects are *Custom. nil for the others.
+	Text *Text
 
 	New     func() Object
 	NewList func() runtime.Object
@@ -74,6 +78,8 @@ type Kind struct {
 	// and obj's values.
 	SelectableFields []string
 	Selectable       func(obj Object) map[string]string
+	// Shown, if set, is all of Table.
+	Shown func() []Column
 	// Columns of kubectl's table, in order. Table adds Name in front, and Age before the first column of
 	// priority 1, where Columns does not have them itself.
 	Columns []Column
@@ -90,8 +96,11 @@ type Kind struct {
 // Stream is where the kind's events are.
 func (k *Kind) Stream() subject.Stream { return subject.StreamOf(k.SubjectResource()) }
 
-// SubjectResource is the kind's resource on the bus.
+// SubjectResource is the resource on the bus that the kind's objects are stored as.
 func (k *Kind) SubjectResource() subject.Resource {
+	if k.Stored != nil {
+		return k.Stored.Resource
+	}
 	return subject.Resource{Group: k.Group, Name: k.Resource}
 }
 

@@ -10,6 +10,9 @@ import (
 
 // Table is all of the kind's columns as kubectl shows them.
 func (k *Kind) Table() []Column {
+	if k.Shown != nil {
+		return k.Shown()
+	}
 	name, age := -1, -1
 	narrow := len(k.Columns)
 	for i, c := range k.Columns {

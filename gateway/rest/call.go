@@ -53,7 +53,9 @@ type Reply struct {
 	object kind.Object
 	// proto is the object versioned, without magic; nil to encode object.
 	proto []byte
-	entry *view.Entry
+	// entry is of the kind served.
+	entry  *view.Entry
+	served *served
 }
 
 // Proto is the answer's object in Kubernetes protobuf without the magic, nil for a Status.
@@ -62,7 +64,7 @@ func (r *Reply) Proto() ([]byte, error) {
 	case r.proto != nil:
 		return r.proto, nil
 	case r.entry != nil:
-		return r.entry.Proto(), nil
+		return r.served.proto(r.entry)
 	case r.object != nil:
 		return r.object.Marshal()
 	}
@@ -72,7 +74,7 @@ func (r *Reply) Proto() ([]byte, error) {
 // Object is the answer's object, to be read only; nil for a Status.
 func (r *Reply) Object() (kind.Object, error) {
 	if r.object == nil && r.entry != nil {
-		return r.entry.Object()
+		return r.served.object(r.entry)
 	}
 	return r.object, nil
 }
@@ -82,7 +84,7 @@ func (c *Call) reply(code int, object kind.Object, sequence uint64, proto []byte
 }
 
 func (c *Call) replyEntry(e *view.Entry) *Reply {
-	return &Reply{Code: 200, Sequence: e.Sequence, gvk: c.served.gvk, wire: &c.served.wire, entry: e}
+	return &Reply{Code: 200, Sequence: e.Sequence, gvk: c.served.gvk, wire: &c.served.wire, entry: e, served: c.served}
 }
 
 func (c *Call) actor() *eventv1.Actor {
@@ -99,6 +101,9 @@ func (c *Call) manager() string {
 	}
 	return prefixOfUserAgent(c.UserAgent)
 }
+
+// textual says whether the call is about objects that have no protobuf.
+func (c *Call) textual() bool { return c.served.Text != nil && (c.sub == nil || c.sub.New == nil) }
 
 // shown answers with a subresource's own kind.
 func (c *Call) shown(body kind.Object, sequence uint64) *Reply {

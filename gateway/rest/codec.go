@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"mime"
 	"strings"
@@ -43,6 +44,9 @@ func (c *Call) decode(obj kind.Object, gvk schema.GroupVersionKind) error {
 	m, ok := mediaOf(c.ContentType)
 	if !ok {
 		return unsupportedMedia(c.ContentType)
+	}
+	if m == mediaProtobuf && c.textual() {
+		return unsupportedMedia(c.ContentType, contentJSON, contentYAML)
 	}
 	var actual schema.GroupVersionKind
 	var err error
@@ -122,6 +126,9 @@ func textKind(body []byte) (gvk schema.GroupVersionKind, err error) {
 // unmarshal reads JSON into obj and treats what is unknown or doubled as the field
 // validation says.
 func (c *Call) unmarshal(body []byte, obj any, strict []error) error {
+	if custom, ok := obj.(*kind.Custom); ok {
+		return c.unmarshalCustom(body, custom, strict)
+	}
 	if c.FieldValidation == metav1.FieldValidationIgnore {
 		return kjson.UnmarshalCaseSensitivePreserveInts(body, obj)
 	}
@@ -129,7 +136,43 @@ func (c *Call) unmarshal(body []byte, obj any, strict []error) error {
 	if err != nil {
 		return err
 	}
-	if strict = append(strict, more...); len(strict) == 0 {
+	return c.strictly(append(strict, more...))
+}
+
+// unmarshalCustom reads an object of a text kind and makes it what the kind knows.
+func (c *Call) unmarshalCustom(body []byte, obj *kind.Custom, strict []error) error {
+	lax := c.FieldValidation == metav1.FieldValidationIgnore
+	obj.Object = nil
+	if lax {
+		if err := kjson.UnmarshalCaseSensitivePreserveInts(body, &obj.Object); err != nil {
+			return err
+		}
+	} else {
+		more, err := kjson.UnmarshalStrict(body, &obj.Object)
+		if err != nil {
+			return err
+		}
+		strict = append(strict, more...)
+	}
+	if obj.Object == nil {
+		return errors.New("not an object")
+	}
+	if obj.GetKind() == "" || obj.GetAPIVersion() == "" {
+		obj.SetGroupVersionKind(c.served.gvk)
+	}
+	unknown, err := c.served.Text.Coerce(obj, !lax)
+	if err != nil || lax {
+		return err
+	}
+	for _, path := range unknown {
+		strict = append(strict, fmt.Errorf("unknown field %q", path))
+	}
+	return c.strictly(strict)
+}
+
+// strictly treats faults of a body as the field validation says.
+func (c *Call) strictly(strict []error) error {
+	if len(strict) == 0 {
 		return nil
 	}
 	if c.FieldValidation == metav1.FieldValidationStrict {

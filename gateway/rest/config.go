@@ -21,6 +21,8 @@ type Config struct {
 	Kinds    []*kind.Kind
 	View     *view.View
 	Journals map[subject.Stream]journal.Journal
+	// Defining is the resource whose objects define kinds that Change brings; the zero Resource for none.
+	Defining subject.Resource
 	// Admission runs in order, after defaulting and before validation.
 	Admission []admission.Plugin
 

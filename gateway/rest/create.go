@@ -164,17 +164,28 @@ func (s *Server) finish(ctx context.Context, c *Call, t *tx, code int) (*Reply, 
 			return nil, err
 		}
 		if first.expect == 0 {
-			return c.reply(code, first.obj, 0, first.state), nil
+			return c.reply(code, first.obj, 0, first.wire(0)), nil
 		}
 		first.obj.SetResourceVersion(formatVersion(first.expect))
-		return c.reply(code, first.obj, first.expect, view.Splice(first.state, first.expect)), nil
+		return c.reply(code, first.obj, first.expect, first.wire(first.expect)), nil
 	}
 	sequence, err := t.append(ctx)
 	if err != nil {
 		return nil, err
 	}
 	first.obj.SetResourceVersion(formatVersion(sequence))
-	return c.reply(code, first.obj, sequence, view.Splice(first.state, sequence)), nil
+	return c.reply(code, first.obj, sequence, first.wire(sequence)), nil
+}
+
+// wire is what was stored, versioned, if it can be answered with as it is.
+func (w *write) wire(sequence uint64) []byte {
+	switch {
+	case w.kind.Stored != nil:
+		return nil
+	case sequence == 0:
+		return w.state
+	}
+	return view.Splice(w.state, sequence)
 }
 
 // admit asks the admission plugins.

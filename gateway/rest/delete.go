@@ -53,14 +53,14 @@ func deletable(o *metav1.DeleteOptions) error {
 
 func (s *Server) deleteOnce(ctx context.Context, c *Call, t *tx, e *view.Entry) (*Reply, error) {
 	k := c.served
-	old, err := e.Object()
+	old, err := c.served.object(e)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.admit(ctx, c, nil, old); err != nil {
 		return nil, err
 	}
-	obj, err := e.Decode()
+	obj, err := k.private(e)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (s *Server) deleteOnce(ctx context.Context, c *Call, t *tx, e *view.Entry) 
 		if k.Deleting != nil {
 			k.Deleting(obj)
 		}
-		if same, err := unchanged(obj, old, e); err != nil || same {
+		if same, err := unchanged(k.Kind, obj, old, e); err != nil || same {
 			return c.replyEntry(e), err
 		}
 		w.what = eventv1.What_DELETION_REQUESTED

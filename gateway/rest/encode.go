@@ -46,9 +46,9 @@ func (s *Server) encodeReply(c *Call, r *Reply, f format, include string) ([]byt
 
 func (r *Reply) text() ([]byte, error) {
 	if r.entry != nil {
-		return r.entry.JSON()
+		return r.served.text(r.entry)
 	}
-	return json.Marshal(r.object)
+	return textOf(r.object)
 }
 
 // protobuf is an apimachinery type that can be either encoding.

@@ -28,14 +28,18 @@ func (t *tx) record(w *write, index int) (journal.Record, error) {
 	if w.expect == 0 {
 		r.Expect = t.tombstones[r.Subject]
 	}
+	stored := w.kind.StoredKind()
 	e := &eventv1.Event{
 		Id: r.ID, Time: c.Now.UnixNano(), Actor: c.actor(), Verb: w.verb, Subresource: w.subresource,
 		Object: &eventv1.ObjectRef{
-			Group: w.kind.Group, Version: w.kind.Version, Kind: w.kind.Kind, Resource: w.kind.Resource,
+			Group: stored.Group, Version: stored.Version, Kind: stored.Kind, Resource: w.kind.Resource,
 			Namespace: w.obj.GetNamespace(), Name: w.obj.GetName(), Uid: string(w.obj.GetUID()),
 		},
 		Prior: r.Expect, Cause: c.Cause, Correlation: c.Correlation, What: w.what, Reason: c.Reason,
 		Encoding: eventv1.Encoding_ENCODING_PROTOBUF, State: w.state,
+	}
+	if w.kind.Text != nil {
+		e.Encoding = eventv1.Encoding_ENCODING_JSON
 	}
 	if e.Reason == "" && w.what == eventv1.What_SCALED {
 		e.Reason = scaling(w.old, w.obj)
@@ -85,7 +89,7 @@ func (w *write) encode() (err error) {
 	}
 	version := w.obj.GetResourceVersion()
 	w.obj.SetResourceVersion("")
-	w.state, err = w.obj.Marshal()
+	w.state, err = state(w.kind, w.obj)
 	w.obj.SetResourceVersion(version)
 	return err
 }

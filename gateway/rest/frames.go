@@ -38,16 +38,20 @@ func (f *frames) contentType() string {
 // event appends a frame.
 func (f *frames) event(out []byte, what watch.EventType, e *view.Entry) ([]byte, error) {
 	if f.format.shape != asObject {
-		obj, err := e.Object()
+		obj, err := f.served.object(e)
 		if err != nil {
 			return out, err
 		}
 		return f.shaped(out, what, obj)
 	}
 	if f.format.media == mediaProtobuf {
-		return appendWatchProto(out, string(what), f.served.wire.object, e.Proto()), nil
+		raw, err := f.served.proto(e)
+		if err != nil {
+			return out, err
+		}
+		return appendWatchProto(out, string(what), f.served.wire.object, raw), nil
 	}
-	text, err := e.JSON()
+	text, err := f.served.text(e)
 	if err != nil {
 		return out, err
 	}
@@ -103,7 +107,7 @@ func (f *frames) bookmark(out []byte, sequence uint64, end bool) ([]byte, error)
 		}
 		return appendWatchProto(out, string(watch.Bookmark), f.served.wire.object, raw), nil
 	}
-	text, err := json.Marshal(obj)
+	text, err := textOf(obj)
 	if err != nil {
 		return out, err
 	}

@@ -57,7 +57,7 @@ func FuzzRequestTexts(f *testing.F) {
 	f.Add(token{APIVersion: "meta.k8s.io/v1", Version: 7, After: "a/b"}.String())
 	f.Fuzz(func(t *testing.T, text string) {
 		_, _ = parsePath(text)
-		_, _ = parseAccept(text)
+		_, _ = parseAccept(text, false)
 		_, _ = parseVersion(text)
 		if k, err := parseToken(text); err == nil {
 			if again, err := parseToken(k.String()); err != nil || again != k {

@@ -20,7 +20,7 @@ func (s *Server) get(ctx context.Context, c *Call, version string) (*Reply, erro
 		return nil, apierrors.NewNotFound(c.served.gr, c.Name)
 	}
 	if c.sub != nil && c.sub.Read != nil {
-		obj, err := e.Object()
+		obj, err := c.served.object(e)
 		if err != nil {
 			return nil, err
 		}

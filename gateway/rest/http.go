@@ -124,7 +124,7 @@ func (s *Server) serveResource(q *request) error {
 		return s.serveConnection(ctx, q)
 	}
 	var ok bool
-	if q.format, ok = negotiate(q.r); !ok {
+	if q.format, ok = negotiate(q.r, q.textual()); !ok {
 		return notAcceptable()
 	}
 	if q.Verb == "watch" {
@@ -228,7 +228,7 @@ func (q *request) refuse(err error) {
 	if d := status.Details; d != nil && d.RetryAfterSeconds > 0 {
 		q.w.Header().Set("Retry-After", strconv.Itoa(int(d.RetryAfterSeconds)))
 	}
-	f, _ := negotiate(q.r)
+	f, _ := negotiate(q.r, false)
 	body, err := encodeStatus(status, f)
 	if err != nil {
 		http.Error(q.w, status.Message, int(status.Code))

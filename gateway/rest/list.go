@@ -19,6 +19,8 @@ type listing struct {
 	served  *served
 	meta    metav1.ListMeta
 	entries []*view.Entry
+	// encoded are the entries where these are not stored as the kind's; nil if all are.
+	encoded [][]byte
 	// bytes is the sum of the entries' protobuf sizes.
 	bytes int
 }

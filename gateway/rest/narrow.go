@@ -30,7 +30,7 @@ func namedBy(patch []byte) map[string]bool {
 // shared with both.
 func narrow(whole kind.Object, named map[string]bool) (part kind.Object, widen func(kind.Object)) {
 	from := reflect.ValueOf(whole).Elem()
-	if named == nil || from.Kind() != reflect.Struct {
+	if _, custom := whole.(*kind.Custom); named == nil || custom || from.Kind() != reflect.Struct {
 		return whole, func(kind.Object) {}
 	}
 	to := reflect.New(from.Type())

@@ -48,15 +48,22 @@ func (f format) contentType() string {
 	return contentJSON
 }
 
-// negotiate picks the first acceptable clause of an Accept header; false if there is none.
-func negotiate(r *http.Request) (format, bool) {
-	switch accept := r.Header.Get("Accept"); accept {
+// negotiate picks the first acceptable clause of an Accept header; false if there is none. Objects of
+// text kinds have no protobuf.
+func negotiate(r *http.Request, text bool) (format, bool) {
+	accept := r.Header.Get("Accept")
+	if text && strings.Contains(accept, contentProtobuf) {
+		f, ok := parseAccept(accept, text)
+		f.pretty = f.media == mediaJSON && wantsPretty(r)
+		return f, ok
+	}
+	switch accept {
 	case "", "*/*", contentJSON, "application/json, */*":
 		return format{pretty: wantsPretty(r)}, true
 	case contentProtobuf, contentProtobuf + ",application/json", contentProtobuf + ", application/json":
 		return format{media: mediaProtobuf}, true
 	default:
-		f, ok := parseAccept(accept)
+		f, ok := parseAccept(accept, text)
 		f.pretty = f.media == mediaJSON && wantsPretty(r)
 		return f, ok
 	}
@@ -71,7 +78,7 @@ func wantsPretty(r *http.Request) bool {
 	return strings.HasPrefix(agent, "curl") || strings.HasPrefix(agent, "Wget") || strings.HasPrefix(agent, "Mozilla/5.0")
 }
 
-func parseAccept(accept string) (format, bool) {
+func parseAccept(accept string, plain bool) (format, bool) {
 	type clause struct {
 		format
 		quality float64
@@ -83,7 +90,7 @@ func parseAccept(accept string) (format, bool) {
 			continue
 		}
 		f, ok := formatOf(kind, params)
-		if !ok {
+		if !ok || plain && f.media == mediaProtobuf && f.shape == asObject {
 			continue
 		}
 		quality := 1.0

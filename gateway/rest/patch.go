@@ -41,6 +41,9 @@ func (s *Server) patch(ctx context.Context, c *Call) (*Reply, error) {
 	case types.MergePatchType:
 		apply, named = c.mergePatch, namedBy(c.Body)
 	case types.StrategicMergePatchType:
+		if c.textual() {
+			return nil, unsupportedMedia(how, string(types.JSONPatchType), string(types.MergePatchType), string(types.ApplyYAMLPatchType))
+		}
 		apply, named = c.strategicPatch, namedBy(c.Body)
 	default:
 		return nil, unsupportedMedia(how, string(types.JSONPatchType), string(types.MergePatchType),
@@ -60,7 +63,7 @@ func (c *Call) patched(base kind.Object, named map[string]bool, apply func([]byt
 	}
 	source, widen := narrow(source, named)
 	source.GetObjectKind().SetGroupVersionKind(gvk)
-	text, err := json.Marshal(source)
+	text, err := textOf(source)
 	if err != nil {
 		return nil, err
 	}

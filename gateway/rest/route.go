@@ -89,9 +89,6 @@ func verbOf(method string, t *target, watch bool) string {
 	return ""
 }
 
-// catalog finds kinds by path.
-type catalog map[schema.GroupVersionResource]*served
-
 // served is a kind with what the server made of it once.
 type served struct {
 	*kind.Kind
@@ -103,24 +100,23 @@ type served struct {
 	owners map[string]*ownership.Manager
 }
 
-func newCatalog(kinds []*kind.Kind, owners *ownership.Owners) catalog {
-	c := catalog{}
-	for _, k := range kinds {
-		s := &served{
-			Kind: k, gvk: k.GroupVersionKind, gr: k.GroupVersionResource().GroupResource(),
-			subs: map[string]*kind.Subresource{}, wire: newWire(k.GroupVersionKind), owners: map[string]*ownership.Manager{},
-		}
-		if !k.Internal {
-			s.owners[""] = owners.Manager(k, "")
-		}
-		for i := range k.Subresources {
-			sub := &k.Subresources[i]
-			s.subs[sub.Name] = sub
-			s.owners[sub.Name] = owners.Manager(k, sub.Name)
-		}
-		c[k.GroupVersionResource()] = s
+func newServed(k *kind.Kind, owners *ownership.Owners) *served {
+	s := &served{
+		Kind: k, gvk: k.GroupVersionKind, gr: k.GroupVersionResource().GroupResource(),
+		subs: map[string]*kind.Subresource{}, wire: newWire(k.GroupVersionKind), owners: map[string]*ownership.Manager{},
 	}
-	return c
+	if k.Text != nil {
+		s.wire = newTextWire(k.GroupVersionKind, k.Text.ListKind)
+	}
+	if !k.Internal {
+		s.owners[""] = owners.Manager(k, "")
+	}
+	for i := range k.Subresources {
+		sub := &k.Subresources[i]
+		s.subs[sub.Name] = sub
+		s.owners[sub.Name] = owners.Manager(k, sub.Name)
+	}
+	return s
 }
 
 // allows says whether a verb is served on the object or on a subresource.

@@ -116,7 +116,7 @@ func (f fieldsOf) Get(field string) string {
 	case view.FieldNode:
 		return f.entry.Node()
 	}
-	obj, err := f.entry.Object()
+	obj, err := f.served.object(f.entry)
 	if err != nil || f.served.Selectable == nil {
 		return ""
 	}

@@ -20,9 +20,15 @@ func (s *Server) serveList(ctx context.Context, q *request) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case q.format.shape != asObject:
+	if q.format.shape != asObject {
 		return q.serveShaped(l)
+	}
+	if q.served.Stored != nil {
+		if err := l.convert(q.format.media); err != nil {
+			return err
+		}
+	}
+	switch {
 	case q.format.media == mediaProtobuf:
 		head, size, err := l.protoHead()
 		if err != nil {

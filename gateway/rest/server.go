@@ -2,7 +2,10 @@ package rest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"sync"
+	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -15,13 +18,13 @@ import (
 
 // Server answers requests.
 type Server struct {
-	cfg     Config
-	catalog catalog
-	// resources finds kinds by their name on the bus.
-	resources map[subject.Resource]*served
-	owners    *ownership.Owners
-	metrics   *metrics
-	slots     chan struct{}
+	cfg Config
+	// kinds are replaced whole, under changing.
+	kinds    atomic.Pointer[catalog]
+	changing sync.Mutex
+	owners   *ownership.Owners
+	metrics  *metrics
+	slots    chan struct{}
 	// draining ends when watches have to.
 	draining context.Context
 	drain    context.CancelFunc
@@ -35,15 +38,19 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, owners: ownership.New(cfg.Kinds), resources: map[subject.Resource]*served{},
+		cfg: cfg, owners: ownership.New(cfg.Kinds),
 		metrics: newMetrics(cfg.Metrics), slots: make(chan struct{}, cfg.MaxInFlight),
 	}
 	s.draining, s.drain = context.WithCancel(context.Background())
-	s.catalog = newCatalog(cfg.Kinds, s.owners)
-	for _, k := range s.catalog {
-		s.resources[k.SubjectResource()] = k
-	}
+	s.kinds.Store(newCatalog(cfg.Kinds, s.owners))
 	return s, nil
+}
+
+// Change takes kinds away and adds others, at once: a request sees the kinds before or after.
+func (s *Server) Change(gone, come []*kind.Kind) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	s.kinds.Store(s.kinds.Load().changed(gone, come, s.owners))
 }
 
 // Load reads what is large and otherwise read at first use: the schemas of apply.
@@ -54,16 +61,32 @@ func (s *Server) Drain() { s.drain() }
 
 // find completes a call with its kind; version may be empty. The error is a Status.
 func (s *Server) find(c *Call, t *target) error {
-	k := s.catalog[schema.GroupVersionResource{Group: t.group, Version: t.version, Resource: t.resource}]
-	if t.version == "" {
-		k = s.resources[subject.Resource{Group: t.group, Name: t.resource}]
+	k := s.kinds.Load().find(t)
+	if k == nil && s.cfg.Defining.Name != "" && t.group != "" {
+		// It may have been defined a moment ago, by another replica.
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		err := s.cfg.View.CatchUp(ctx, s.cfg.Defining)
+		cancel()
+		if err == nil {
+			k = s.kinds.Load().find(t)
+		}
 	}
 	if k == nil || k.Internal || k.Namespaced && t.namespace == "" && t.name != "" || !k.Namespaced && t.namespace != "" {
 		return unknownResource()
 	}
 	c.served, c.Kind = k, k.Kind
 	c.Namespace, c.Name, c.Subresource = t.namespace, t.name, t.subresource
-	c.table = s.cfg.View.Table(k.SubjectResource())
+	if k.Text != nil {
+		c.table = s.cfg.View.Ensure(k.SubjectResource())
+		if k.Text.Warning != "" {
+			c.warn(k.Text.Warning)
+		}
+		if k.Text.Closed && c.Verb == "create" && t.subresource == "" {
+			return closed(k.gr, c.Verb)
+		}
+	} else {
+		c.table = s.cfg.View.Table(k.SubjectResource())
+	}
 	if t.subresource != "" {
 		if c.sub = k.subs[t.subresource]; c.sub == nil {
 			return unknownResource()
@@ -80,6 +103,13 @@ func (s *Server) find(c *Call, t *target) error {
 		return apierrors.NewMethodNotSupported(k.gr, c.Verb)
 	}
 	return nil
+}
+
+// closed refuses a verb on objects whose definition is being deleted.
+func closed(gr schema.GroupResource, verb string) error {
+	err := apierrors.NewMethodNotSupported(gr, verb)
+	err.ErrStatus.Message = fmt.Sprintf("%s not allowed while custom resource definition is terminating", verb)
+	return err
 }
 
 // Resolve makes a call ready for Do: a front sets Verb, the body and who asks, then names the object.

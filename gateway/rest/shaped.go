@@ -18,7 +18,7 @@ const page = 500
 
 // serveShaped answers a list as a table, or of its objects' metadata.
 func (q *request) serveShaped(l *listing) error {
-	if len(l.entries) > page && q.format.media == mediaJSON && !q.format.pretty {
+	if len(l.entries) > page && q.format.media == mediaJSON && !q.format.pretty && l.served.Stored == nil {
 		return q.streamShaped(l)
 	}
 	var body []byte
@@ -89,6 +89,9 @@ func (l *listing) object(i int) (kind.Object, error) {
 }
 
 func (l *listing) objects() ([]kind.Object, error) {
+	if l.served.Stored != nil {
+		return l.served.objects(l.entries)
+	}
 	out := make([]kind.Object, len(l.entries))
 	for i := range l.entries {
 		var err error
@@ -100,12 +103,12 @@ func (l *listing) objects() ([]kind.Object, error) {
 }
 
 func (l *listing) partial() (*metav1.PartialObjectMetadataList, error) {
-	out := &metav1.PartialObjectMetadataList{TypeMeta: partialListTypes, ListMeta: l.meta, Items: make([]metav1.PartialObjectMetadata, len(l.entries))}
-	for i := range l.entries {
-		obj, err := l.object(i)
-		if err != nil {
-			return nil, err
-		}
+	objects, err := l.objects()
+	if err != nil {
+		return nil, err
+	}
+	out := &metav1.PartialObjectMetadataList{TypeMeta: partialListTypes, ListMeta: l.meta, Items: make([]metav1.PartialObjectMetadata, len(objects))}
+	for i, obj := range objects {
 		out.Items[i] = *partialOf(obj)
 	}
 	return out, nil

@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -29,8 +30,8 @@ func (l *listing) protoHead() (head []byte, size int, err error) {
 		return nil, 0, err
 	}
 	raw := 1 + protowire.SizeBytes(len(meta))
-	for _, e := range l.entries {
-		raw += 1 + protowire.SizeBytes(len(e.Proto()))
+	for i := range l.entries {
+		raw += 1 + protowire.SizeBytes(len(l.proto(i)))
 	}
 	head = append(head, l.served.wire.list...)
 	head = protowire.AppendVarint(head, uint64(raw))
@@ -40,10 +41,40 @@ func (l *listing) protoHead() (head []byte, size int, err error) {
 	return head, size, nil
 }
 
+// convert encodes the entries if some of them are stored at another version than the kind's.
+func (l *listing) convert(m media) error {
+	if !slices.ContainsFunc(l.entries, func(e *view.Entry) bool { return !l.served.same(e) }) {
+		return nil
+	}
+	objects, err := l.served.objects(l.entries)
+	if err != nil {
+		return err
+	}
+	l.encoded = make([][]byte, len(objects))
+	for i, obj := range objects {
+		if m == mediaProtobuf {
+			l.encoded[i], err = obj.Marshal()
+		} else {
+			l.encoded[i], err = textOf(obj)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *listing) proto(i int) []byte {
+	if l.encoded != nil {
+		return l.encoded[i]
+	}
+	return l.entries[i].Proto()
+}
+
 // writeProto writes the rest of a list after its head.
 func (l *listing) writeProto(w io.Writer, head []byte) error {
-	return buffered(w, head, []byte(unknownTail), l.entries, func(out []byte, _ int, e *view.Entry) ([]byte, error) {
-		return protowire.AppendBytes(append(out, itemTag), e.Proto()), nil
+	return buffered(w, head, []byte(unknownTail), l.entries, func(out []byte, i int, _ *view.Entry) ([]byte, error) {
+		return protowire.AppendBytes(append(out, itemTag), l.proto(i)), nil
 	})
 }
 
@@ -55,10 +86,13 @@ func (l *listing) writeText(w io.Writer) error {
 	}
 	head := []byte(`{` + l.served.wire.textList + `"metadata":` + string(meta) + `,"items":[`)
 	return buffered(w, head, []byte("]}\n"), l.entries, func(out []byte, i int, e *view.Entry) ([]byte, error) {
-		text, err := e.JSON()
 		if i > 0 {
 			out = append(out, ',')
 		}
+		if l.encoded != nil {
+			return append(out, l.encoded[i]...), nil
+		}
+		text, err := e.JSON()
 		return append(out, text...), err
 	})
 }

@@ -33,11 +33,11 @@ func (s *Server) createOn(ctx context.Context, c *Call) (*Reply, error) {
 }
 
 func (s *Server) createOnOnce(ctx context.Context, c *Call, t *tx, e *view.Entry, body kind.Object) (*Reply, error) {
-	old, err := e.Object()
+	old, err := c.served.object(e)
 	if err != nil {
 		return nil, err
 	}
-	obj, err := e.Decode()
+	obj, err := c.served.private(e)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (s *Server) createOnOnce(ctx context.Context, c *Call, t *tx, e *view.Entry
 	if released(c.served, obj) {
 		w.what = eventv1.What_DELETED
 	}
-	same, err := unchanged(obj, old, e)
+	same, err := unchanged(c.served.Kind, obj, old, e)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (s *Server) connection(ctx context.Context, c *Call) (http.Handler, error) 
 	if e == nil {
 		return nil, apierrors.NewNotFound(c.served.gr, name)
 	}
-	obj, err := e.Object()
+	obj, err := c.served.object(e)
 	if err != nil {
 		return nil, err
 	}

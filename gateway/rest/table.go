@@ -49,7 +49,7 @@ func (t *tabler) row(obj kind.Object) (metav1.TableRow, error) {
 	case metav1.IncludeNone:
 	case metav1.IncludeObject:
 		var text []byte
-		if text, err = json.Marshal(obj); err == nil {
+		if text, err = textOf(obj); err == nil {
 			row.Object = runtime.RawExtension{Raw: appendText(nil, t.served.wire.text, text)}
 		}
 	default:
@@ -75,6 +75,10 @@ func (t *tabler) table(meta metav1.ListMeta, objects []kind.Object, defined bool
 
 func partialOf(obj kind.Object) *metav1.PartialObjectMetadata {
 	out := &metav1.PartialObjectMetadata{TypeMeta: partialTypes}
+	if c, ok := obj.(*kind.Custom); ok {
+		out.ObjectMeta = c.Meta()
+		return out
+	}
 	if a, ok := obj.(metav1.ObjectMetaAccessor); ok {
 		if m, ok := a.GetObjectMeta().(*metav1.ObjectMeta); ok {
 			out.ObjectMeta = *m

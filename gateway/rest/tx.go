@@ -52,7 +52,7 @@ func (s *Server) begin(c *Call) *tx {
 }
 
 func (t *tx) add(verb string, what eventv1.What, r subject.Resource, obj, old kind.Object, expect uint64) {
-	s := t.server.resources[r]
+	s := t.server.kinds.Load().resources[r]
 	if s == nil {
 		t.fault = errs.F("add companion", errs.Internal, "no kind is stored as %s", r)
 		return

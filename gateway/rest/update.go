@@ -105,7 +105,7 @@ func (c *Call) insisted(e *view.Entry, expect uint64) error {
 	if c.ExpectUID == "" {
 		return nil
 	}
-	obj, err := e.Object()
+	obj, err := c.served.object(e)
 	if err != nil {
 		return err
 	}
@@ -116,11 +116,11 @@ func (c *Call) insisted(e *view.Entry, expect uint64) error {
 }
 
 func (s *Server) replaceOnce(ctx context.Context, c *Call, t *tx, e *view.Entry, to change, own func(obj, old kind.Object)) (*Reply, error) {
-	old, err := e.Object()
+	old, err := c.served.object(e)
 	if err != nil {
 		return nil, err
 	}
-	base, err := e.Decode()
+	base, err := c.served.private(e)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func (s *Server) store(ctx context.Context, c *Call, t *tx, e *view.Entry, obj, 
 	w := write{kind: k.Kind, obj: obj, old: old, expect: e.Sequence, verb: c.Verb, subresource: c.Subresource}
 	if released(k, obj) {
 		w.what = eventv1.What_DELETED
-	} else if same, err := unchanged(obj, old, e); err != nil || same {
+	} else if same, err := unchanged(k.Kind, obj, old, e); err != nil || same {
 		return s.answer(c, c.replyEntry(e)), err
 	}
 	t.writes = append(t.writes[:0], w)
@@ -232,17 +232,17 @@ func released(k *served, obj kind.Object) bool {
 }
 
 // unchanged says whether obj is what is stored, times of field ownership aside.
-func unchanged(obj, old kind.Object, e *view.Entry) (bool, error) {
+func unchanged(k *kind.Kind, obj, old kind.Object, e *view.Entry) (bool, error) {
 	managed := obj.GetManagedFields()
 	if sameOwners(managed, old.GetManagedFields()) {
 		obj.SetManagedFields(old.GetManagedFields())
 		defer obj.SetManagedFields(managed)
 	}
-	state, err := obj.Marshal()
+	next, err := state(k, obj)
 	if err != nil {
 		return false, err
 	}
-	return bytes.Equal(state, e.State()), nil
+	return bytes.Equal(next, e.State()), nil
 }
 
 func sameOwners(a, b []metav1.ManagedFieldsEntry) bool {

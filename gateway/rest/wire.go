@@ -28,6 +28,11 @@ func newWire(gvk schema.GroupVersionKind) wire {
 	return wire{object: unknownHead(gvk), list: unknownHead(list), text: typeMeta(gvk), textList: typeMeta(list)}
 }
 
+// newTextWire is for a kind whose objects have their kind and apiVersion themselves.
+func newTextWire(gvk schema.GroupVersionKind, list string) wire {
+	return wire{textList: typeMeta(gvk.GroupVersion().WithKind(list))}
+}
+
 func typeMeta(gvk schema.GroupVersionKind) string {
 	return `"kind":` + strconv.Quote(gvk.Kind) + `,"apiVersion":` + strconv.Quote(gvk.GroupVersion().String()) + `,`
 }

@@ -10,7 +10,7 @@ import (
 // CatchUp waits until what the view has of a resource is at least what was acknowledged before the call.
 // A resource that the view does not have is caught up.
 func (v *View) CatchUp(ctx context.Context, r subject.Resource) error {
-	t := v.tables[r]
+	t := v.Table(r)
 	if t == nil {
 		return nil
 	}
@@ -19,7 +19,7 @@ func (v *View) CatchUp(ctx context.Context, r subject.Resource) error {
 
 // Await is an object once it is there, decoded and shared; false if ctx ends before.
 func (v *View) Await(ctx context.Context, r subject.Resource, namespace, name string) (kind.Object, bool) {
-	t := v.tables[r]
+	t := v.Table(r)
 	if t == nil {
 		return nil, false
 	}

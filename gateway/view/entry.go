@@ -18,14 +18,24 @@ type Entry struct {
 	Key      string
 	Sequence uint64
 
-	table  *Table
-	proto  []byte
+	table *Table
+	// state is what is stored with its resourceVersion: protobuf, or JSON.
+	state  []byte
 	object atomic.Pointer[held]
 	text   atomic.Pointer[[]byte]
+	// forms are the object at other versions than the stored, newest first.
+	forms atomic.Pointer[form]
 }
 
 // held boxes an interface value for an atomic pointer.
 type held struct{ object kind.Object }
+
+// form is an object as a kind serves it.
+type form struct {
+	of     *kind.Kind
+	object kind.Object
+	next   *form
+}
 
 // KeyOf is an object's key.
 func KeyOf(namespace, name string) string { return namespace + "/" + name }
@@ -37,8 +47,30 @@ func (e *Entry) Namespace() string { return e.Key[:strings.IndexByte(e.Key, '/')
 func (e *Entry) Name() string { return e.Key[strings.IndexByte(e.Key, '/')+1:] }
 
 // Proto is the object in Kubernetes protobuf, resourceVersion included, without
-// the k8s magic. It must not be changed.
-func (e *Entry) Proto() []byte { return e.proto }
+// the k8s magic; JSON where that is what is stored. It must not be changed.
+func (e *Entry) Proto() []byte { return e.state }
+
+// Form is the object as another kind serves it, nil if that has not been held or was dropped. It is shared and
+// must not be changed.
+func (e *Entry) Form(of *kind.Kind) kind.Object {
+	for f := e.forms.Load(); f != nil; f = f.next {
+		if f.of == of {
+			return f.object
+		}
+	}
+	return nil
+}
+
+// HoldForm keeps a form for those who come after.
+func (e *Entry) HoldForm(of *kind.Kind, object kind.Object) {
+	for {
+		first := e.forms.Load()
+		if e.forms.CompareAndSwap(first, &form{of, object, first}) {
+			e.table.objects.hold(e, 4*len(e.state))
+			return
+		}
+	}
+}
 
 // Object is the object decoded, resourceVersion set and TypeMeta empty. It is
 // shared and must not be changed.
@@ -51,7 +83,7 @@ func (e *Entry) Object() (kind.Object, error) {
 		return nil, err
 	}
 	e.object.Store(&held{object})
-	e.table.objects.hold(e, 4*len(e.proto))
+	e.table.objects.hold(e, 4*len(e.state))
 	return object, nil
 }
 
@@ -65,15 +97,22 @@ func (e *Entry) Peek() (kind.Object, error) {
 
 // Decode is a private copy of the object.
 func (e *Entry) Decode() (kind.Object, error) {
-	object := e.table.Kind.New()
-	if err := object.Unmarshal(e.proto); err != nil {
-		return nil, fmt.Errorf("decode %s %s at %d: %w", e.table.Kind.Resource, e.Key, e.Sequence, err)
+	var object kind.Object = &kind.Custom{}
+	if e.table.Kind != nil {
+		object = e.table.Kind.New()
+	}
+	if err := object.Unmarshal(e.state); err != nil {
+		return nil, fmt.Errorf("decode %s %s at %d: %w", e.table.Resource, e.Key, e.Sequence, err)
 	}
 	return object, nil
 }
 
-// JSON is the object in JSON without kind and apiVersion, beginning with '{'. It must not be changed.
+// JSON is the object in JSON, beginning with '{'; without kind and apiVersion, but where JSON is what is
+// stored. It must not be changed.
 func (e *Entry) JSON() ([]byte, error) {
+	if text(e.state) {
+		return e.state, nil
+	}
 	if text := e.text.Load(); text != nil {
 		return *text, nil
 	}
@@ -83,7 +122,7 @@ func (e *Entry) JSON() ([]byte, error) {
 	}
 	text, err := json.Marshal(object)
 	if err != nil {
-		return nil, fmt.Errorf("encode %s %s as JSON: %w", e.table.Kind.Resource, e.Key, err)
+		return nil, fmt.Errorf("encode %s %s as JSON: %w", e.table.Resource, e.Key, err)
 	}
 	e.text.Store(&text)
 	e.table.texts.hold(e, len(text))
@@ -105,8 +144,20 @@ func (e *Entry) Labels() labels.Set {
 	if h := e.object.Load(); h != nil {
 		return h.object.GetLabels()
 	}
-	return labelsOf(e.proto)
+	if text(e.state) {
+		object, err := e.Object()
+		if err != nil {
+			return nil
+		}
+		return object.GetLabels()
+	}
+	return labelsOf(e.state)
 }
 
-// State is the object's protobuf as it is stored, without its resourceVersion.
-func (e *Entry) State() []byte { return e.proto[:len(e.proto)-spliceSize(e.Sequence)] }
+// State is the object's bytes as they are stored, without resourceVersion.
+func (e *Entry) State() []byte {
+	if text(e.state) {
+		return unspliceText(e.state)
+	}
+	return e.state[:len(e.state)-spliceSize(e.Sequence)]
+}

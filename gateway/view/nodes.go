@@ -27,7 +27,7 @@ func nodeOf(e *Entry) (node string) {
 		}
 		return e.table.Kind.Selectable(object)[FieldNode]
 	}
-	fields(e.proto, func(number protowire.Number, spec []byte) bool {
+	fields(e.state, func(number protowire.Number, spec []byte) bool {
 		if number == podSpec {
 			fields(spec, func(number protowire.Number, value []byte) bool {
 				if number == podSpecNodeName {
@@ -90,7 +90,7 @@ func (p *placement) on(node string) []string {
 
 // PodsOnNode are the pods bound to a node, in no order, decoded and shared.
 func (v *View) PodsOnNode(node string) []kind.Object {
-	t := v.tables[subject.Pods]
+	t := v.Table(subject.Pods)
 	if t == nil {
 		return nil
 	}

@@ -71,5 +71,5 @@ func (r *recent) wake() {
 // Former is the object before the event as of the event's sequence: what a watcher sees of an object that
 // leaves its selection.
 func (e *Event) Former() *Entry {
-	return &Entry{Key: e.Prev.Key, Sequence: e.Sequence, table: e.Prev.table, proto: splice(e.Prev.State(), e.Sequence)}
+	return &Entry{Key: e.Prev.Key, Sequence: e.Sequence, table: e.Prev.table, state: Splice(e.Prev.State(), e.Sequence)}
 }

@@ -40,7 +40,7 @@ func (t *Table) replayed(ctx context.Context, scope Scope, batch []journal.Messa
 		if err != nil || c.resource != t.Resource {
 			continue
 		}
-		entry := &Entry{Key: KeyOf(c.namespace, c.name), Sequence: c.sequence, table: t, proto: splice(c.state, c.sequence)}
+		entry := &Entry{Key: KeyOf(c.namespace, c.name), Sequence: c.sequence, table: t, state: Splice(c.state, c.sequence)}
 		prev := seen[entry.Key]
 		if prev == nil && !c.created && c.prior != 0 {
 			if prev, err = t.version(ctx, c.prior); err != nil {
@@ -68,5 +68,5 @@ func (t *Table) version(ctx context.Context, sequence uint64) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Entry{Key: KeyOf(c.namespace, c.name), Sequence: c.sequence, table: t, proto: splice(c.state, c.sequence)}, nil
+	return &Entry{Key: KeyOf(c.namespace, c.name), Sequence: c.sequence, table: t, state: Splice(c.state, c.sequence)}, nil
 }

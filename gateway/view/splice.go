@@ -80,9 +80,14 @@ func labelsOf(object []byte) map[string]string {
 	return out
 }
 
-// Splice is a stored object's protobuf with its resourceVersion: what an Entry
+// Splice is a stored object's bytes with its resourceVersion: what an Entry
 // of that state and sequence has.
-func Splice(state []byte, sequence uint64) []byte { return splice(state, sequence) }
+func Splice(state []byte, sequence uint64) []byte {
+	if text(state) {
+		return spliceText(state, sequence)
+	}
+	return splice(state, sequence)
+}
 
 func spliceSize(sequence uint64) int {
 	size := 5

@@ -15,13 +15,14 @@ import (
 type stream struct {
 	name     subject.Stream
 	reader   journal.Reader
-	tables   []*Table
 	progress progress
 	barrier  barrier
 
 	// goal is the stream's last sequence when the fold began; ready is closed when
 	// it is reached.
-	goal  atomic.Uint64
+	goal atomic.Uint64
+	// from is the sequence of the snapshot that the fold began with; 0 for none.
+	from  atomic.Uint64
 	ready chan struct{}
 	once  sync.Once
 }
@@ -68,7 +69,7 @@ func (s *stream) fold(v *View, batch []journal.Message) {
 			v.cfg.Log.Error("event does not parse", zap.String("stream", string(s.name)), zap.Uint64("sequence", m.Sequence), zap.Error(err))
 			continue
 		}
-		if t := v.tables[c.resource]; t != nil {
+		if t := v.of(&c); t != nil {
 			t.put(c)
 			touched[t] = struct{}{}
 		}
@@ -87,17 +88,20 @@ func (s *stream) advance(through uint64) {
 
 // wire gives the tables what is told of their changes.
 func (s *stream) wire(v *View) {
-	for _, t := range s.tables {
-		if t.Resource == subject.Pods {
-			t.placed = &v.placement
-		}
-		t.observers = nil
-		for _, o := range v.observers {
-			if o.of(t.Resource) {
-				t.observers = append(t.observers, o.fn)
-			}
+	for _, t := range *v.tables.Load() {
+		if t.stream == s {
+			t.observers = v.observersOf(t.Resource)
 		}
 	}
+}
+
+// of is the table that a change goes to; nil for none.
+func (v *View) of(c *change) *Table {
+	t := v.Table(c.resource)
+	if t == nil && text(c.state) {
+		t = v.add(c.resource, nil)
+	}
+	return t
 }
 
 // load begins with the newest snapshot, and returns the sequence after which to go on.
@@ -107,8 +111,12 @@ func (s *stream) load(ctx context.Context, v *View, last uint64) (uint64, error)
 	}
 	from, err := v.cfg.Snapshots.Load(ctx, s.name, last, func(batch []journal.Message, _ uint64) error {
 		for _, m := range batch {
-			if c, err := parse(m.Data, m.Sequence); err == nil && !c.gone && v.tables[c.resource] != nil {
-				v.tables[c.resource].load(c)
+			c, err := parse(m.Data, m.Sequence)
+			if err != nil || c.gone {
+				continue
+			}
+			if t := v.of(&c); t != nil {
+				t.load(c)
 			}
 		}
 		return nil
@@ -116,8 +124,11 @@ func (s *stream) load(ctx context.Context, v *View, last uint64) (uint64, error)
 	if err != nil || from == 0 {
 		return 0, err
 	}
-	for _, t := range s.tables {
-		t.loaded(from)
+	s.from.Store(from)
+	for _, t := range *v.tables.Load() {
+		if t.stream == s {
+			t.loaded(from)
+		}
 	}
 	return from, nil
 }

@@ -13,6 +13,7 @@ import (
 
 // Table is one resource: its published tree, its recent events and its watchers.
 type Table struct {
+	// Kind is nil where objects are JSON: their kinds come and go.
 	Kind     *kind.Kind
 	Resource subject.Resource
 
@@ -44,14 +45,19 @@ type root struct {
 	weight int
 }
 
-func newTable(k *kind.Kind, s *stream, v *View) *Table {
+func newTable(r subject.Resource, k *kind.Kind, s *stream, v *View) *Table {
+	from := s.from.Load()
 	t := &Table{
-		Kind: k, Resource: k.SubjectResource(), stream: s, objects: &v.objects, texts: &v.texts,
+		Kind: k, Resource: r, stream: s, last: from, objects: &v.objects, texts: &v.texts,
 		count: v.cfg.RecentEvents, bytes: v.cfg.RecentBytes,
 		tree: btree.NewG(degree, before),
-		all:  &recent{watchers: map[*Watcher]struct{}{}},
+		all:  &recent{floor: from, watchers: map[*Watcher]struct{}{}},
 	}
 	t.scopes = map[Scope]*recent{{}: t.all}
+	if r == subject.Pods {
+		t.placed = &v.placement
+	}
+	t.observers = v.observersOf(r)
 	t.publish()
 	return t
 }
@@ -96,32 +102,32 @@ func (t *Table) put(c change) {
 		return
 	}
 	t.last = c.sequence
-	entry := &Entry{Key: KeyOf(c.namespace, c.name), Sequence: c.sequence, table: t, proto: splice(c.state, c.sequence)}
+	entry := &Entry{Key: KeyOf(c.namespace, c.name), Sequence: c.sequence, table: t, state: Splice(c.state, c.sequence)}
 	var prev *Entry
 	if c.gone {
 		prev, _ = t.tree.Delete(entry)
 	} else {
 		prev, _ = t.tree.ReplaceOrInsert(entry)
-		t.weight += len(entry.proto)
+		t.weight += len(entry.state)
 	}
 	if prev != nil {
-		t.weight -= len(prev.proto)
+		t.weight -= len(prev.state)
 		prev.strip()
 	} else if c.gone {
 		return
 	}
-	cost := eventOverhead + len(entry.proto)
+	cost := eventOverhead + len(entry.state)
 	if prev != nil && prev.Sequence <= t.all.floor { // no other event here keeps it
-		cost += len(prev.proto)
+		cost += len(prev.state)
 	}
 	t.pending = append(t.pending, &Event{Sequence: c.sequence, Entry: entry, Prev: prev, Gone: c.gone, cost: cost})
 }
 
 // load puts an object of a snapshot in, without an event.
 func (t *Table) load(c change) {
-	entry := &Entry{Key: KeyOf(c.namespace, c.name), Sequence: c.sequence, table: t, proto: splice(c.state, c.sequence)}
+	entry := &Entry{Key: KeyOf(c.namespace, c.name), Sequence: c.sequence, table: t, state: Splice(c.state, c.sequence)}
 	t.tree.ReplaceOrInsert(entry)
-	t.weight += len(entry.proto)
+	t.weight += len(entry.state)
 	t.last = max(t.last, c.sequence)
 }
 

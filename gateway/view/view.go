@@ -2,6 +2,9 @@ package view
 
 import (
 	"context"
+	"maps"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -57,8 +60,10 @@ func setDefault(n *int, value int) {
 
 // View is the folded state of all kinds.
 type View struct {
-	cfg            Config
-	tables         map[subject.Resource]*Table
+	cfg Config
+	// tables are copied on write, under adding: kinds come while requests are answered.
+	tables         atomic.Pointer[map[subject.Resource]*Table]
+	adding         sync.Mutex
 	streams        map[subject.Stream]*stream
 	objects, texts hoard
 	placement      placement
@@ -75,8 +80,9 @@ var _ kind.Reader = (*View)(nil)
 // New makes an empty view; Run fills it. Every kind's stream must be among the journals.
 func New(cfg Config) *View {
 	cfg.defaults()
-	v := &View{cfg: cfg, tables: map[subject.Resource]*Table{}, streams: map[subject.Stream]*stream{}}
-	v.objects = hoard{limit: cfg.ObjectBytes, drop: func(e *Entry) { e.object.Store(nil) }}
+	v := &View{cfg: cfg, streams: map[subject.Stream]*stream{}}
+	v.tables.Store(&map[subject.Resource]*Table{})
+	v.objects = hoard{limit: cfg.ObjectBytes, drop: func(e *Entry) { e.object.Store(nil); e.forms.Store(nil) }}
 	v.texts = hoard{limit: cfg.TextBytes, drop: func(e *Entry) { e.text.Store(nil) }}
 	for name, reader := range cfg.Journals {
 		v.streams[name] = newStream(name, reader)
@@ -88,20 +94,49 @@ func New(cfg Config) *View {
 // Add adds kinds, before Run. Kinds whose parts read the view can so be made after it.
 func (v *View) Add(kinds ...*kind.Kind) {
 	for _, k := range kinds {
-		if k.Review != nil {
-			continue
+		if k.Review == nil && k.Stored == nil {
+			v.add(k.SubjectResource(), k)
 		}
-		s := v.streams[k.Stream()]
-		t := newTable(k, s, v)
-		v.tables[t.Resource] = t
-		s.tables = append(s.tables, t)
 	}
+}
+
+// add makes the table of a resource, if there is none; k is nil for one whose objects are JSON.
+func (v *View) add(r subject.Resource, k *kind.Kind) *Table {
+	v.adding.Lock()
+	defer v.adding.Unlock()
+	if t := v.Table(r); t != nil {
+		return t
+	}
+	next := maps.Clone(*v.tables.Load())
+	t := newTable(r, k, v.streams[subject.StreamOf(r)], v)
+	next[r] = t
+	v.tables.Store(&next)
+	return t
+}
+
+// Ensure is the table of a resource whose objects are JSON. The fold makes it too when it
+// meets the first object: so none is lost, whenever its kind is learned.
+func (v *View) Ensure(r subject.Resource) *Table {
+	if t := v.Table(r); t != nil {
+		return t
+	}
+	return v.add(r, nil)
 }
 
 // Observe calls fn with every object that changed, of the resources that `of` picks, once the view has the change and before
 // anybody who waits for it goes on. To be called before Run; fn runs on the folding goroutines and must be quick.
 func (v *View) Observe(of func(subject.Resource) bool, fn func(subject.Object)) {
 	v.observers = append(v.observers, observer{of, fn})
+}
+
+func (v *View) observersOf(r subject.Resource) []func(subject.Object) {
+	var out []func(subject.Object)
+	for _, o := range v.observers {
+		if o.of(r) {
+			out = append(out, o.fn)
+		}
+	}
+	return out
 }
 
 // Run folds the journals until ctx ends.
@@ -116,11 +151,11 @@ func (v *View) Run(ctx context.Context) error {
 }
 
 // Table of a resource, nil for none.
-func (v *View) Table(r subject.Resource) *Table { return v.tables[r] }
+func (v *View) Table(r subject.Resource) *Table { return (*v.tables.Load())[r] }
 
 // Get is an object as of now, decoded and shared.
 func (v *View) Get(r subject.Resource, namespace, name string) (kind.Object, bool) {
-	t := v.tables[r]
+	t := v.Table(r)
 	if t == nil {
 		return nil, false
 	}
@@ -138,7 +173,7 @@ func (v *View) Get(r subject.Resource, namespace, name string) (kind.Object, boo
 
 // List is a namespace's objects ("" for all) as of now, decoded and shared.
 func (v *View) List(r subject.Resource, namespace string) []kind.Object {
-	t := v.tables[r]
+	t := v.Table(r)
 	if t == nil {
 		return nil
 	}

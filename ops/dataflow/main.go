@@ -43,7 +43,7 @@ func rewrite(page string) error {
 func stored() []subject.Resource {
 	var out []subject.Resource
 	for _, k := range kind.All(kind.Hooks{}) {
-		if k.Review == nil && !k.Internal {
+		if k.Review == nil && !k.Internal && k.Stored == nil {
 			out = append(out, k.SubjectResource())
 		}
 	}

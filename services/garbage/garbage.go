@@ -10,15 +10,15 @@ import (
 // Name is the service's.
 const Name = "garbage"
 
-// New makes the service; resources are all resources there are. Owners of resources that are
-// not among them count as living. Kubernetes Events have no owners and are left out.
+// New makes the service; resources are all resources that are built in, beside which it follows those that users
+// define. Owners of resources that are neither count as living. Kubernetes Events have no owners and are left out.
 func New(resources []subject.Resource) *process.Controller {
 	reads := slices.DeleteFunc(slices.Clone(resources), func(r subject.Resource) bool { return subject.StreamOf(r) == subject.Events })
 	s := newState(reads)
 	return &process.Controller{
 		Spec: process.Spec{
 			Name:  Name,
-			Reads: reads,
+			Reads: append(reads, subject.Every),
 			Writes: []process.Field{
 				{Resource: everything, Path: "*"},
 				{Resource: everything, Path: "metadata.ownerReferences[absent]"},

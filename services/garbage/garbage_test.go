@@ -6,6 +6,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 
 	"taffrail.dev/events/process"
 	"taffrail.dev/events/process/processtest"
@@ -13,9 +14,12 @@ import (
 	"taffrail.dev/services/garbage"
 )
 
+var definitions = subject.Resource{Group: "apiextensions.k8s.io", Name: "customresourcedefinitions"}
+
 func resources() []subject.Resource {
 	return []subject.Resource{
 		subject.Nodes, subject.Pods, subject.ConfigMaps, subject.ReplicaSets, subject.Deployments, subject.CoordinationLeases, subject.CoreEvents,
+		definitions,
 	}
 }
 
@@ -29,6 +33,9 @@ func TestScenarios(t *testing.T) {
 			processtest.KindOf[corev1.ConfigMap](subject.ConfigMaps, "v1", "ConfigMap"),
 			processtest.KindOf[appsv1.ReplicaSet](subject.ReplicaSets, "apps/v1", "ReplicaSet"),
 			processtest.KindOf[appsv1.Deployment](subject.Deployments, "apps/v1", "Deployment"),
+			processtest.KindOf[apiextensionsv1.CustomResourceDefinition](definitions, "apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+			// As far as ownership goes any type will do for a kind that users defined.
+			processtest.KindOf[corev1.ConfigMap](subject.Resource{Group: "example.com", Name: "backups"}, "example.com/v1", "Backup"),
 			processtest.KindOf[coordinationv1.Lease](subject.CoordinationLeases, "coordination.k8s.io/v1", "Lease"),
 		},
 	})

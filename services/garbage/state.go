@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -50,6 +51,21 @@ func newState(reads []subject.Resource) *state {
 	return s
 }
 
+// definitions are the objects that define kinds.
+var definitions = subject.Resource{Group: apiextensionsv1.GroupName, Name: "customresourcedefinitions"}
+
+// define learns that all objects of a kind are known, as those of built-in kinds are. It stays known: what its
+// objects owned is still decided on after its definition is gone.
+func (s *state) define(e *fold.Event) {
+	d, err := fold.Decode[apiextensionsv1.CustomResourceDefinition](e)
+	if err != nil {
+		return
+	}
+	r := subject.Resource{Group: d.Spec.Group, Name: d.Spec.Names.Plural}
+	s.reads[r] = true
+	s.kinds[schema.GroupKind{Group: r.Group, Kind: d.Spec.Names.Kind}] = r
+}
+
 // foreground and orphaning say how the object's deletion treats its dependents.
 func (n *node) foreground() bool {
 	return n.deleting && slices.Contains(n.finalizers, metav1.FinalizerDeleteDependents)
@@ -69,6 +85,9 @@ func (s *state) Apply(e *fold.Event) []subject.Object {
 		return nil
 	}
 	var after *node
+	if key.Resource == definitions {
+		s.define(e)
+	}
 	if !e.Gone() {
 		m, err := metadata.Decode(e.GetEncoding(), e.GetState())
 		if err != nil || m.UID == "" {

@@ -10,11 +10,12 @@ import (
 // Name is the service's.
 const Name = "namespace"
 
-// New makes the service; resources are all namespaced resources there are. Kubernetes Events are
-// left to their time to live: they end without a tombstone, so none can be waited for.
+// New makes the service; resources are all namespaced resources that are built in, beside which it follows those
+// that users define. Kubernetes Events are left to their time to live: they end without a tombstone, so
+// none can be waited for.
 func New(resources []subject.Resource) *process.Controller {
 	s := newState()
-	reads := append([]subject.Resource{subject.Namespaces}, slices.DeleteFunc(slices.Clone(resources), func(r subject.Resource) bool {
+	reads := append([]subject.Resource{subject.Namespaces, subject.Every}, slices.DeleteFunc(slices.Clone(resources), func(r subject.Resource) bool {
 		return r == subject.Namespaces || subject.StreamOf(r) == subject.Events
 	})...)
 	return &process.Controller{

@@ -20,10 +20,11 @@ import (
 
 // apply1 folds an event if the controller reads its resource, and wakes keys.
 func (w *world) apply1(e *fold.Event) (woken []string) {
+	read := map[subject.Resource]struct{}{}
 	for _, r := range w.controller.Spec.Reads {
-		if r != e.Key().Resource {
-			continue
-		}
+		read[r] = struct{}{}
+	}
+	if e.Key().Resource.In(read) {
 		for _, name := range w.controller.State.Apply(e) {
 			k := w.key(name)
 			k.woken, k.cause = true, e

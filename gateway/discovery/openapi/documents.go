@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"bytes"
 	"compress/gzip"
 	"crypto/sha512"
 	"embed"
@@ -20,11 +21,18 @@ const (
 	FormProtobuf = ".pb.gz"
 )
 
-// packed is a document in one encoding, compressed: it is in the program and not on the heap.
-type packed struct{ file string }
+// packed is a document in one encoding, compressed: in the program and not on the heap, or, of kinds that come
+// and go, in body.
+type packed struct {
+	file string
+	body []byte
+}
 
-// bytes is a copy of the document as it is.
+// bytes is the document as it is; it must not be changed.
 func (p *packed) bytes() []byte {
+	if p.body != nil {
+		return p.body
+	}
 	body, err := files.ReadFile(p.file)
 	if err != nil {
 		panic(err) // the file was there when the program was built
@@ -33,6 +41,9 @@ func (p *packed) bytes() []byte {
 }
 
 func (p *packed) open() (io.ReadCloser, error) {
+	if p.body != nil {
+		return gzip.NewReader(bytes.NewReader(p.body))
+	}
 	file, err := files.Open(p.file)
 	if err != nil {
 		return nil, err
@@ -63,7 +74,7 @@ func read() (map[string]*document, error) {
 		if all[name] == nil {
 			all[name] = &document{forms: map[string]*packed{}}
 		}
-		all[name].forms[form] = &packed{"zz_documents/" + entry.Name()}
+		all[name].forms[form] = &packed{file: "zz_documents/" + entry.Name()}
 	}
 	for _, d := range all {
 		json := d.forms[FormJSON]

@@ -7,25 +7,27 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 )
 
 // Server serves /openapi/v2, /openapi/v3 and what is below it. It is safe for concurrent use.
 type Server struct {
 	documents map[string]*document
-	index     func() []byte
+	// custom is what is served now of kinds that come and go.
+	custom atomic.Pointer[custom]
+	made   cache
 }
 
 // New makes a Server of the documents that the program has in it.
 func New() (*Server, error) {
 	documents, err := read()
 	s := &Server{documents: documents}
-	s.index = sync.OnceValue(s.makeIndex)
+	s.Describe(nil)
 	return s, err
 }
 
 // makeIndex lists v3's documents, each with a URL that changes when it does.
-func (s *Server) makeIndex() []byte {
+func (s *Server) makeIndex(tags map[string]string) []byte {
 	type entry struct {
 		URL string `json:"serverRelativeURL"`
 	}
@@ -34,6 +36,9 @@ func (s *Server) makeIndex() []byte {
 		if path, ok := strings.CutPrefix(name, "v3/"); ok {
 			paths[path] = entry{"/openapi/v3/" + path + "?hash=" + d.tag()}
 		}
+	}
+	for path, tag := range tags {
+		paths[path] = entry{"/openapi/v3/" + path + "?hash=" + tag}
 	}
 	body, err := json.Marshal(map[string]any{"paths": paths})
 	if err != nil {
@@ -51,11 +56,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := strings.Trim(strings.TrimPrefix(r.URL.Path, "/openapi/"), "/")
 	if name == "v3" {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(s.index())
+		_, _ = w.Write(s.custom.Load().index())
 		return
 	}
-	d, ok := s.documents[name]
-	if !ok {
+	d, err := s.find(name)
+	if err != nil {
+		http.Error(w, "Internal Server Error: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	if d == nil {
 		http.NotFound(w, r)
 		return
 	}

@@ -20,6 +20,7 @@ import (
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
+	"taffrail.dev/gateway/discovery/openapi/assembly"
 	"taffrail.dev/gateway/kind"
 )
 
@@ -47,13 +48,35 @@ func (o *Owners) Load() { o.converter() }
 // Manager of a kind's objects, or of one of its subresources.
 func (o *Owners) Manager(k *kind.Kind, subresource string) *Manager {
 	m := &Manager{kind: k, subresource: subresource}
+	if k.Text != nil {
+		m.fields = sync.OnceValues(func() (*managedfields.FieldManager, error) { return customFields(k, subresource) })
+		m.plan = func() *plan { return nil }
+		return m
+	}
+	types := o.converter
+	if !clientscheme.Scheme.Recognizes(k.GroupVersionKind) {
+		types = sync.OnceValue(func() managedfields.TypeConverter { return described(k) })
+	}
 	m.fields = sync.OnceValues(func() (*managedfields.FieldManager, error) {
 		gv := k.GroupVersion()
-		return managedfields.NewDefaultFieldManager(o.converter(), converter{o}, defaulter{k}, creater{o},
+		return managedfields.NewDefaultFieldManager(types(), converter{o}, defaulter{k}, creater{o},
 			k.GroupVersionKind, gv, subresource, resets(k, subresource))
 	})
-	m.plan = sync.OnceValue(func() *plan { return planOf(o.converter(), k) })
+	m.plan = sync.OnceValue(func() *plan { return planOf(types(), k) })
 	return m
+}
+
+// described are the types of a kind that client-go does not know, as it is published.
+func described(k *kind.Kind) managedfields.TypeConverter {
+	models, err := assembly.ModelsOf(k)
+	if err != nil {
+		return managedfields.NewDeducedTypeConverter()
+	}
+	types, err := managedfields.NewTypeConverter(models, false)
+	if err != nil {
+		return managedfields.NewDeducedTypeConverter()
+	}
+	return types
 }
 
 // resets are the fields that a write cannot own: the main resource's writer not the status, and the
@@ -154,6 +177,9 @@ func differing(old, obj kind.Object) (a, b kind.Object, ok bool) {
 
 func (m *Manager) typed(obj runtime.Object) runtime.Object {
 	obj.GetObjectKind().SetGroupVersionKind(m.kind.GroupVersionKind)
+	if c, ok := obj.(*kind.Custom); ok {
+		return &c.Unstructured
+	}
 	return obj
 }
 
@@ -168,6 +194,9 @@ func (m *Manager) Apply(old kind.Object, applied *unstructured.Unstructured, man
 	if err != nil {
 		return nil, err
 	}
+	if u, ok := out.(*unstructured.Unstructured); ok && m.kind.Text != nil {
+		return &kind.Custom{Unstructured: *u}, nil
+	}
 	obj, ok := out.(kind.Object)
 	if !ok {
 		return nil, fmt.Errorf("apply: %T is not a %s", out, m.kind.Kind)
@@ -176,30 +205,56 @@ func (m *Manager) Apply(old kind.Object, applied *unstructured.Unstructured, man
 	return obj, nil
 }
 
-// converter, defaulter and creater show the field manager the kinds, each at one version.
+// converter, defaulter and creater show the field manager the kinds.
 type converter struct{ owners *Owners }
 
 func (c converter) Convert(in, out, _ any) error { return fmt.Errorf("convert %T to %T", in, out) }
 
 func (c converter) ConvertToVersion(in runtime.Object, target runtime.GroupVersioner) (runtime.Object, error) {
-	gvk, ok := target.KindForGroupVersionKinds([]schema.GroupVersionKind{in.GetObjectKind().GroupVersionKind()})
-	if !ok || gvk != in.GetObjectKind().GroupVersionKind() {
-		return nil, runtime.NewNotRegisteredErrForTarget("taffrail", reflect.TypeOf(in), target)
+	from := in.GetObjectKind().GroupVersionKind()
+	k := c.owners.kinds[from]
+	if k == nil {
+		return nil, runtime.NewNotRegisteredErrForKind("taffrail", from)
 	}
-	raw, ok := in.(*unstructured.Unstructured)
-	if !ok {
+	if raw, ok := in.(*unstructured.Unstructured); ok {
+		out := k.New()
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw.Object, out); err != nil {
+			return nil, err
+		}
+		out.GetObjectKind().SetGroupVersionKind(from)
+		in = out
+	}
+	if gvk, ok := target.KindForGroupVersionKinds([]schema.GroupVersionKind{from}); ok && gvk == from {
 		return in, nil
 	}
-	k := c.owners.kinds[gvk]
-	if k == nil {
-		return nil, runtime.NewNotRegisteredErrForKind("taffrail", gvk)
+	return c.toVersion(in, k, target)
+}
+
+// toVersion makes an object one of the same kind at another version, by way of what is stored.
+func (c converter) toVersion(in runtime.Object, k *kind.Kind, target runtime.GroupVersioner) (runtime.Object, error) {
+	gv, ok := target.(schema.GroupVersion)
+	obj, isObject := in.(kind.Object)
+	to := c.owners.kinds[gv.WithKind(k.Kind)]
+	if !ok || !isObject || to == nil || to.SubjectResource() != k.SubjectResource() {
+		return nil, runtime.NewNotRegisteredErrForTarget("taffrail", reflect.TypeOf(in), target)
 	}
-	out := k.New()
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw.Object, out); err != nil {
-		return nil, err
+	var err error
+	if k.Stored != nil {
+		if obj, err = k.Stored.To(obj); err != nil {
+			return nil, err
+		}
 	}
-	out.GetObjectKind().SetGroupVersionKind(gvk)
-	return out, nil
+	if to.Stored != nil {
+		made, err := to.Stored.From([]kind.Object{obj})
+		if err != nil {
+			return nil, err
+		}
+		obj = made[0]
+	} else if k.Stored == nil {
+		return nil, runtime.NewNotRegisteredErrForTarget("taffrail", reflect.TypeOf(in), target)
+	}
+	obj.GetObjectKind().SetGroupVersionKind(to.GroupVersionKind)
+	return obj, nil
 }
 
 func (c converter) ConvertFieldLabel(_ schema.GroupVersionKind, label, value string) (string, string, error) {

@@ -126,7 +126,7 @@ func (i *instance) feed(ctx context.Context, reader bus.Role, resources []subjec
 func resources() []subject.Resource {
 	var out []subject.Resource
 	for _, k := range kind.All(kind.Hooks{}) {
-		if k.Review == nil && !k.Internal {
+		if k.Review == nil && !k.Internal && k.Stored == nil {
 			out = append(out, k.SubjectResource())
 		}
 	}

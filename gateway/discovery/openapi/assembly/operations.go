@@ -73,9 +73,19 @@ func (w *writer) add(verb, action, suffix string, gvk schema.GroupVersionKind, r
 	r.operation = verb + w.group + w.scope + w.kind.Kind + suffix
 	r.metadata = map[string]any{"x-kubernetes-action": action, "x-kubernetes-group-version-kind": gvkMap(gvk)}
 	r.parameters = append(r.parameters, pretty)
-	r.consumes = orElse(r.consumes, anyMedia)
-	r.produces = orElse(r.produces, media)
+	r.consumes = w.of(orElse(r.consumes, anyMedia))
+	r.produces = w.of(orElse(r.produces, media))
 	w.routes = append(w.routes, r)
+}
+
+// of leaves out what the kind's objects cannot be encoded in.
+func (w *writer) of(list []string) []string {
+	if w.kind.Text == nil {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(m string) bool {
+		return strings.Contains(m, "protobuf") || strings.Contains(m, "strategic")
+	})
 }
 
 func orElse(list, other []string) []string {
