@@ -39,7 +39,7 @@ func resourceClaimKind() *Kind {
 			return admitDeviceAdmin(tx, obj, old)
 		},
 		Columns: []Column{text("State", claimState)},
-		Subresources: []Subresource{status(func(c, old *claim) {
+		Subresources: []Subresource{statusAlone(func(c, old *claim) {
 			c.Spec = old.Spec
 			forgetDevices(c, old)
 		}, validateResourceClaimStatus)},
