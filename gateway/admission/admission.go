@@ -21,6 +21,6 @@ type Plugin interface {
 func Default() []Plugin {
 	return []Plugin{
 		NamespaceLifecycle{}, TaintNodesByCondition{}, NodeRestriction{}, ServiceAccount{}, Priority{}, DefaultTolerationSeconds{},
-		CertificateRequester{},
+		CertificateRequester{}, DeviceAdminAccess{},
 	}
 }

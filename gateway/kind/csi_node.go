@@ -17,7 +17,7 @@ func csiNodeKind() *Kind {
 		Prepare:      keepsStatus(func(n *node) *storagev1.CSINodeStatus { return &n.Status }),
 		Validate:     validates(validateCSINode),
 		Columns:      []Column{number("Drivers", func(n *node) int { return len(n.Spec.Drivers) })},
-		Subresources: []Subresource{status(func(n, old *node) { n.Spec = old.Spec }, nil)},
+		Subresources: []Subresource{statusAlone(func(n, old *node) { n.Spec = old.Spec }, nil)},
 	}
 }
 

@@ -81,10 +81,7 @@ func validateRolling(r *appsv1.RollingUpdateDeployment, p *field.Path) (errs fie
 	if isNothing(r.MaxUnavailable) && isNothing(r.MaxSurge) {
 		errs = append(errs, field.Invalid(unavailable, r.MaxUnavailable, "may not be 0 when `maxSurge` is 0"))
 	}
-	if n, ok := percent(r.MaxUnavailable); ok && n > 100 {
-		errs = append(errs, field.Invalid(unavailable, r.MaxUnavailable, "must not be greater than 100%"))
-	}
-	return errs
+	return append(errs, atMostAll(r.MaxUnavailable, unavailable)...)
 }
 
 // countOrPercent checks a number of at least 0, or a percentage.
@@ -115,16 +112,11 @@ func isNothing(v *intstr.IntOrString) bool {
 
 func validateDeploymentStatus(d, old *appsv1.Deployment) (errs field.ErrorList) {
 	s := &d.Status
-	for _, n := range []struct {
-		name string
-		v    int32
-	}{
-		{"replicas", s.Replicas}, {"updatedReplicas", s.UpdatedReplicas}, {"readyReplicas", s.ReadyReplicas},
-		{"availableReplicas", s.AvailableReplicas}, {"unavailableReplicas", s.UnavailableReplicas},
-		{"terminatingReplicas", value(s.TerminatingReplicas)}, {"collisionCount", value(s.CollisionCount)},
-	} {
-		errs = append(errs, atLeastZero(n.v, statusPath.Child(n.name))...)
-	}
+	errs = counts(
+		count{"replicas", s.Replicas}, count{"updatedReplicas", s.UpdatedReplicas}, count{"readyReplicas", s.ReadyReplicas},
+		count{"availableReplicas", s.AvailableReplicas}, count{"unavailableReplicas", s.UnavailableReplicas},
+		count{"terminatingReplicas", value(s.TerminatingReplicas)}, count{"collisionCount", value(s.CollisionCount)},
+	)
 	errs = append(errs, atLeastZero(s.ObservedGeneration, statusPath.Child("observedGeneration"))...)
 	errs = append(errs, noMore("updatedReplicas", s.UpdatedReplicas, s.Replicas)...)
 	errs = append(errs, noMore("readyReplicas", s.ReadyReplicas, s.Replicas)...)
@@ -132,10 +124,7 @@ func validateDeploymentStatus(d, old *appsv1.Deployment) (errs field.ErrorList) 
 	if s.AvailableReplicas > s.ReadyReplicas {
 		errs = append(errs, field.Invalid(statusPath.Child("availableReplicas"), s.AvailableReplicas, "cannot be greater than readyReplicas"))
 	}
-	if was := old.Status.CollisionCount; was != nil && value(s.CollisionCount) < *was {
-		errs = append(errs, field.Invalid(statusPath.Child("collisionCount"), value(s.CollisionCount), "cannot be decremented"))
-	}
-	return errs
+	return append(errs, notDecremented(s.CollisionCount, old.Status.CollisionCount)...)
 }
 
 // noMore checks that a count of some replicas is not above that of all.

@@ -56,9 +56,7 @@ func validateDisruptionBudget(b *policyv1.PodDisruptionBudget) (errs field.Error
 	}
 	for name, v := range map[string]*intstr.IntOrString{"minAvailable": s.MinAvailable, "maxUnavailable": s.MaxUnavailable} {
 		errs = append(errs, countOrPercent(v, specPath.Child(name))...)
-		if n, ok := percent(v); ok && n > 100 {
-			errs = append(errs, field.Invalid(specPath.Child(name), v, "must not be greater than 100%"))
-		}
+		errs = append(errs, atMostAll(v, specPath.Child(name))...)
 	}
 	errs = append(errs, validateSelector(s.Selector, specPath.Child("selector"))...)
 	if p := s.UnhealthyPodEvictionPolicy; p != nil {

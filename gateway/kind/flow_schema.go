@@ -44,7 +44,7 @@ func flowSchemaKind() *Kind {
 				return "?"
 			}),
 		},
-		Subresources: []Subresource{status(func(s, old *schema) { s.Spec = old.Spec }, func(s, _ *schema) field.ErrorList {
+		Subresources: []Subresource{statusAlone(func(s, old *schema) { s.Spec = old.Spec }, func(s, _ *schema) field.ErrorList {
 			return validateFlowConditions(len(s.Status.Conditions), func(i int) string { return string(s.Status.Conditions[i].Type) })
 		})},
 	}

@@ -47,7 +47,7 @@ func priorityLevelKind() *Kind {
 			queuing("HandSize", func(q *flowcontrolv1.QueuingConfiguration) int32 { return q.HandSize }),
 			queuing("QueueLengthLimit", func(q *flowcontrolv1.QueuingConfiguration) int32 { return q.QueueLengthLimit }),
 		},
-		Subresources: []Subresource{status(func(l, old *level) { l.Spec = old.Spec }, func(l, _ *level) field.ErrorList {
+		Subresources: []Subresource{statusAlone(func(l, old *level) { l.Spec = old.Spec }, func(l, _ *level) field.ErrorList {
 			return validateFlowConditions(len(l.Status.Conditions), func(i int) string { return string(l.Status.Conditions[i].Type) })
 		})},
 	}

@@ -69,21 +69,19 @@ func validateReplicaSet(r, old *appsv1.ReplicaSet) (errs field.ErrorList) {
 
 func validateReplicaSetStatus(r, _ *appsv1.ReplicaSet) (errs field.ErrorList) {
 	s := &r.Status
-	for _, n := range []struct {
-		name string
-		v    int32
-	}{
-		{"replicas", s.Replicas}, {"fullyLabeledReplicas", s.FullyLabeledReplicas}, {"readyReplicas", s.ReadyReplicas},
-		{"availableReplicas", s.AvailableReplicas}, {"terminatingReplicas", value(s.TerminatingReplicas)},
-	} {
-		errs = append(errs, atLeastZero(n.v, statusPath.Child(n.name))...)
-	}
-	errs = append(errs, atLeastZero(s.ObservedGeneration, statusPath.Child("observedGeneration"))...)
-	errs = append(errs, noMore("fullyLabeledReplicas", s.FullyLabeledReplicas, s.Replicas)...)
-	errs = append(errs, noMore("readyReplicas", s.ReadyReplicas, s.Replicas)...)
-	errs = append(errs, noMore("availableReplicas", s.AvailableReplicas, s.Replicas)...)
-	if s.AvailableReplicas > s.ReadyReplicas {
-		errs = append(errs, field.Invalid(statusPath.Child("availableReplicas"), s.AvailableReplicas, "cannot be greater than readyReplicas"))
+	errs = counts(count{"terminatingReplicas", value(s.TerminatingReplicas)})
+	return append(errs, validateReplicaCounts(s.Replicas, s.FullyLabeledReplicas, s.ReadyReplicas, s.AvailableReplicas, s.ObservedGeneration)...)
+}
+
+// validateReplicaCounts checks what the statuses of replica sets and replication controllers count.
+func validateReplicaCounts(all, labelled, ready, available int32, generation int64) (errs field.ErrorList) {
+	errs = counts(count{"replicas", all}, count{"fullyLabeledReplicas", labelled}, count{"readyReplicas", ready}, count{"availableReplicas", available})
+	errs = append(errs, atLeastZero(generation, statusPath.Child("observedGeneration"))...)
+	errs = append(errs, noMore("fullyLabeledReplicas", labelled, all)...)
+	errs = append(errs, noMore("readyReplicas", ready, all)...)
+	errs = append(errs, noMore("availableReplicas", available, all)...)
+	if available > ready {
+		errs = append(errs, field.Invalid(statusPath.Child("availableReplicas"), available, "cannot be greater than readyReplicas"))
 	}
 	return errs
 }

@@ -96,18 +96,7 @@ func validateReplicationController(c *corev1.ReplicationController) (errs field.
 	return append(errs, validatePodTemplate(s.Template, template, "ReplicationController")...)
 }
 
-func validateReplicationControllerStatus(c, _ *corev1.ReplicationController) (errs field.ErrorList) {
+func validateReplicationControllerStatus(c, _ *corev1.ReplicationController) field.ErrorList {
 	s := &c.Status
-	errs = counts(
-		count{"replicas", s.Replicas}, count{"fullyLabeledReplicas", s.FullyLabeledReplicas},
-		count{"readyReplicas", s.ReadyReplicas}, count{"availableReplicas", s.AvailableReplicas},
-	)
-	errs = append(errs, atLeastZero(s.ObservedGeneration, statusPath.Child("observedGeneration"))...)
-	errs = append(errs, noMore("fullyLabeledReplicas", s.FullyLabeledReplicas, s.Replicas)...)
-	errs = append(errs, noMore("readyReplicas", s.ReadyReplicas, s.Replicas)...)
-	errs = append(errs, noMore("availableReplicas", s.AvailableReplicas, s.Replicas)...)
-	if s.AvailableReplicas > s.ReadyReplicas {
-		errs = append(errs, field.Invalid(statusPath.Child("availableReplicas"), s.AvailableReplicas, "cannot be greater than readyReplicas"))
-	}
-	return errs
+	return validateReplicaCounts(s.Replicas, s.FullyLabeledReplicas, s.ReadyReplicas, s.AvailableReplicas, s.ObservedGeneration)
 }

@@ -1,16 +1,11 @@
 package kind
 
 import (
-	"fmt"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	resourcev1 "k8s.io/api/resource/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"taffrail.dev/events/subject"
 )
 
 func resourceClaimKind() *Kind {
@@ -32,14 +27,8 @@ func resourceClaimKind() *Kind {
 			}
 			return validateDeviceClaim(&c.Spec.Devices, specPath.Child("devices"))
 		}),
-		Allocate: func(tx Tx, obj, old Object) error {
-			if obj == nil {
-				return nil
-			}
-			return admitDeviceAdmin(tx, obj, old)
-		},
 		Columns: []Column{text("State", claimState)},
-		Subresources: []Subresource{status(func(c, old *claim) {
+		Subresources: []Subresource{statusAlone(func(c, old *claim) {
 			c.Spec = old.Spec
 			forgetDevices(c, old)
 		}, validateResourceClaimStatus)},
@@ -63,12 +52,6 @@ func resourceClaimTemplateKind() *Kind {
 			errs = append(errs, validateAnnotations(t.Spec.Annotations, at.Child("annotations"))...)
 			return append(errs, validateDeviceClaim(&t.Spec.Spec.Devices, specPath.Child("spec", "devices"))...)
 		}),
-		Allocate: func(tx Tx, obj, old Object) error {
-			if obj == nil {
-				return nil
-			}
-			return admitDeviceAdmin(tx, obj, old)
-		},
 	}
 }
 
@@ -126,57 +109,4 @@ func forgetDevices(c, old *resourcev1.ResourceClaim) {
 		}
 	}
 	c.Status.Devices = kept
-}
-
-// admitDeviceAdmin lets devices of others be accessed only from namespaces that say so. What was so before may stay.
-func admitDeviceAdmin(tx Tx, obj, old Object) error {
-	before := make(map[string]bool)
-	if old != nil {
-		for _, p := range adminAccess(old) {
-			before[p.String()] = true
-		}
-	}
-	var errs field.ErrorList
-	for _, p := range adminAccess(obj) {
-		if !before[p.String()] {
-			errs = append(errs, field.Forbidden(p, fmt.Sprintf("admin access to devices requires the `%s: true` label on the containing namespace", resourcev1.DRAAdminNamespaceLabelKey)))
-		}
-	}
-	if len(errs) == 0 {
-		return nil
-	}
-	if n, ok := tx.Get(subject.Namespaces, "", obj.GetNamespace()); ok && n.(*corev1.Namespace).Labels[resourcev1.DRAAdminNamespaceLabelKey] == "true" {
-		return nil
-	}
-	kind := gvk(resourcev1.GroupName, "v1", "ResourceClaim")
-	if _, ok := obj.(*resourcev1.ResourceClaimTemplate); ok {
-		kind.Kind = "ResourceClaimTemplate"
-	}
-	return apierrors.NewInvalid(kind.GroupKind(), obj.GetName(), errs)
-}
-
-// adminAccess is where an object asks for, or was given, access to devices that others use.
-func adminAccess(obj Object) (paths []*field.Path) {
-	requests := func(c *resourcev1.DeviceClaim, p *field.Path) {
-		for i := range c.Requests {
-			if e := c.Requests[i].Exactly; e != nil && isTrue(e.AdminAccess) {
-				paths = append(paths, p.Child("requests").Index(i).Child("adminAccess"))
-			}
-		}
-	}
-	switch o := obj.(type) {
-	case *resourcev1.ResourceClaimTemplate:
-		requests(&o.Spec.Spec.Devices, specPath.Child("spec", "devices"))
-	case *resourcev1.ResourceClaim:
-		requests(&o.Spec.Devices, specPath.Child("devices"))
-		if o.Status.Allocation == nil {
-			return paths
-		}
-		for i, r := range o.Status.Allocation.Devices.Results {
-			if isTrue(r.AdminAccess) {
-				paths = append(paths, statusPath.Child("allocation", "devices", "results").Index(i).Child("adminAccess"))
-			}
-		}
-	}
-	return paths
 }

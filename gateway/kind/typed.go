@@ -3,6 +3,7 @@ package kind
 import (
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -79,6 +80,14 @@ func status[P Object](prepare func(obj, old P), validate func(obj, old P) field.
 		s.Validate = validates(validate)
 	}
 	return s
+}
+
+// statusAlone is a status subresource by which not even metadata changes.
+func statusAlone[P Object](prepare func(obj, old P), validate func(obj, old P) field.ErrorList) Subresource {
+	return status(func(obj, old P) {
+		metav1.ResetObjectMetaForStatus(obj, old)
+		prepare(obj, old)
+	}, validate)
 }
 
 func gvk(group, version, kind string) schema.GroupVersionKind {

@@ -25,7 +25,7 @@ func volumeAttachmentKind() *Kind {
 			text("Node", func(a *attachment) string { return a.Spec.NodeName }),
 			column("Attached", "boolean", 0, func(a *attachment, _ time.Time) any { return a.Status.Attached }),
 		},
-		Subresources: []Subresource{status(func(a, old *attachment) { a.Spec = old.Spec }, validateVolumeAttachment)},
+		Subresources: []Subresource{statusAlone(func(a, old *attachment) { a.Spec = old.Spec }, validateVolumeAttachment)},
 	}
 }
 

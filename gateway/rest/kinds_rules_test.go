@@ -16,7 +16,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
-	resourcev1 "k8s.io/api/resource/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -162,26 +161,6 @@ func certified(t *testing.T) (request, certificate []byte) {
 		t.Fatal(err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: body}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issued})
-}
-
-// Devices that others use are for namespaces that say so.
-func TestDeviceAdminAccess(t *testing.T) {
-	t.Parallel()
-	c := serve(t).client(t, asJSON)
-	claim := fromYAML[resourcev1.ResourceClaim](t, `{metadata: {name: c}, spec: {devices: {requests: [{name: gpu, exactly: {deviceClassName: gpu, adminAccess: true}}]}}}`)
-	template := &resourcev1.ResourceClaimTemplate{ObjectMeta: claim.ObjectMeta, Spec: resourcev1.ResourceClaimTemplateSpec{Spec: claim.Spec}}
-	for name, labels := range map[string]map[string]string{"users": nil, "admins": {resourcev1.DRAAdminNamespaceLabelKey: "true"}} {
-		if _, err := c.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}, metav1.CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		_, err := c.ResourceV1().ResourceClaims(name).Create(t.Context(), claim, metav1.CreateOptions{})
-		_, second := c.ResourceV1().ResourceClaimTemplates(name).Create(t.Context(), template, metav1.CreateOptions{})
-		for _, err := range []error{err, second} {
-			if labels == nil != apierrors.IsInvalid(err) {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
-	}
 }
 
 type scaler interface {
