@@ -27,7 +27,7 @@ const (
 
 // pauses are the looks into a pause at which memory is given back: soon, and when caches that outlive the work by
 // some seconds, and pools that outlive two collections, have let go.
-var pauses = []int{5, 20, 40}
+var pauses = []int{3, 20, 40}
 
 // percent is how much garbage may gather, in hundredths of what is live.
 func percent(live uint64) int {
