@@ -28,6 +28,8 @@ type Config struct {
 	// grouped by an Appender; Replicated says that the streams have replicas, which groups otherwise.
 	Journals   map[subject.Stream]journal.Journal
 	Replicated bool
+	// Audit is the stream AUDIT, to which refusals are appended; nil keeps none.
+	Audit journal.Writer
 	// Snapshots shorten the start; nil for none. Taking them is a Snapshotter's.
 	Snapshots *fold.Snapshots
 	// Commands is the connection on which commands arrive; nil serves HTTP alone.

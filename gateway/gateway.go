@@ -14,6 +14,7 @@ import (
 	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway/access"
 	"taffrail.dev/gateway/admission"
+	"taffrail.dev/gateway/audit"
 	"taffrail.dev/gateway/command"
 	"taffrail.dev/gateway/connect"
 	"taffrail.dev/gateway/discovery"
@@ -21,6 +22,7 @@ import (
 	"taffrail.dev/gateway/kind"
 	"taffrail.dev/gateway/rest"
 	"taffrail.dev/gateway/view"
+	eventv1 "taffrail.dev/proto/gen/event/v1"
 )
 
 // Gateway is one replica of the door. Any replica answers any request.
@@ -30,6 +32,8 @@ type Gateway struct {
 	rest     *rest.Server
 	commands *command.Handler
 	kinds    []*kind.Kind
+	// audit is nil where refusals are not kept.
+	audit *audit.Log
 	// connector is nil where connections to nodes are not served.
 	connector *connect.Connector
 }
@@ -71,9 +75,14 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Admission != nil {
 		plugins = cfg.Admission(parts)
 	}
+	var refused func(*eventv1.Event)
+	if cfg.Audit != nil {
+		g.audit = audit.New(cfg.Audit, cfg.Metrics, cfg.Log)
+		refused = g.audit.Take
+	}
 	authenticator := &access.Authenticator{ClientCAs: cfg.ClientCAs, Tokens: parts.Tokens, Authorize: parts.Authorizer.Authorize}
 	g.rest, err = rest.New(rest.Config{
-		Kinds: kinds, View: g.view, Journals: cfg.Journals, Admission: plugins,
+		Kinds: kinds, View: g.view, Journals: cfg.Journals, Admission: plugins, Refused: refused,
 		Authenticate: authenticator.Authenticate, Authorize: parts.Authorizer.Authorize, NonResource: other,
 		MaxInFlight: cfg.MaxInFlight, Log: cfg.Log, Metrics: cfg.Metrics,
 	})
@@ -208,6 +217,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return g.serveHTTP(ctx) })
 	group.Go(func() error { return g.expire(ctx) })
+	if g.audit != nil {
+		group.Go(func() error { return g.audit.Run(ctx) })
+	}
 	if g.cfg.Commands != nil {
 		group.Go(func() error {
 			if err := g.view.Ready(ctx); err != nil {

@@ -71,6 +71,9 @@ func (s *Server) deleteOnce(ctx context.Context, c *Call, t *tx, e *view.Entry) 
 	if err := s.admit(ctx, c, nil, old); err != nil {
 		return nil, err
 	}
+	if err := s.judge(ctx, c, nil, old); err != nil {
+		return nil, err
+	}
 	obj, err := e.Decode()
 	if err != nil {
 		return nil, err

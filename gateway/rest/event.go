@@ -42,6 +42,7 @@ func (t *tx) record(w *write, index int) (journal.Record, error) {
 	}
 	if !w.companion {
 		detail(e, c.Detail)
+		e.Admission = c.Admission
 	}
 	var err error
 	if r.Data, err = proto.Marshal(e); err != nil {

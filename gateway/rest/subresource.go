@@ -27,6 +27,9 @@ func (s *Server) createOn(ctx context.Context, c *Call) (*Reply, error) {
 	if err := s.admit(ctx, c, body, nil); err != nil {
 		return nil, err
 	}
+	if err := s.judge(ctx, c, body, nil); err != nil {
+		return nil, err
+	}
 	t := s.begin(c)
 	for range attempts {
 		e, err := s.current(ctx, c, c.Expect)
@@ -105,6 +108,9 @@ func (s *Server) connection(ctx context.Context, c *Call) (http.Handler, error) 
 		return nil, err
 	}
 	c.Reader = s.cfg.View
+	if err := s.admitConnection(ctx, c); err != nil {
+		return nil, err
+	}
 	return c.sub.Connect(&c.Request, obj)
 }
 
