@@ -37,6 +37,8 @@ func All(h Hooks) []*Kind {
 		endpointSliceKind(), leaseKind(), ipAddressKind(), serviceCIDRKind(), nodePortKind(),
 		roleKind(), roleBindingKind(), clusterRoleKind(), clusterRoleBindingKind(),
 		priorityClassKind(), disruptionBudgetKind(),
+		mutatingWebhookKind(), validatingWebhookKind(),
+		validatingPolicyKind(), validatingPolicyBindingKind(), mutatingPolicyKind(), mutatingPolicyBindingKind(),
 	}
 	return append(all, reviewKinds(h)...)
 }
