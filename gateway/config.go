@@ -51,7 +51,7 @@ type Config struct {
 	TokenKey *ecdsa.PrivateKey
 	Issuer   string
 
-	// Admission makes the plugins, in the order in which they run; nil for none.
+	// Admission makes the plugins, in the order in which they run; Plugins is what a cluster has, nil for none.
 	Admission func(Parts) []admission.Plugin
 	// Hooks completes what kinds do beyond objects; nil for what the Gateway itself has.
 	Hooks func(Parts, *kind.Hooks)
@@ -78,6 +78,7 @@ type Parts struct {
 	Objects    *view.View
 	Authorizer *access.Authorizer
 	Tokens     *access.Tokens
+	Metrics    prometheus.Registerer
 }
 
 func (c *Config) validate() error {

@@ -32,6 +32,7 @@ type Gateway struct {
 	rest     *rest.Server
 	commands *command.Handler
 	kinds    []*kind.Kind
+	plugins  []admission.Plugin
 	// audit is nil where refusals are not kept.
 	audit *audit.Log
 	// connector is nil where connections to nodes are not served.
@@ -71,9 +72,8 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	var plugins []admission.Plugin
 	if cfg.Admission != nil {
-		plugins = cfg.Admission(parts)
+		g.plugins = cfg.Admission(parts)
 	}
 	var refused func(*eventv1.Event)
 	if cfg.Audit != nil {
@@ -82,7 +82,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	authenticator := &access.Authenticator{ClientCAs: cfg.ClientCAs, Tokens: parts.Tokens, Authorize: parts.Authorizer.Authorize}
 	g.rest, err = rest.New(rest.Config{
-		Kinds: kinds, View: g.view, Journals: cfg.Journals, Admission: plugins, Refused: refused,
+		Kinds: kinds, View: g.view, Journals: cfg.Journals, Admission: g.plugins, Refused: refused,
 		Authenticate: authenticator.Authenticate, Authorize: parts.Authorizer.Authorize, NonResource: other,
 		MaxInFlight: cfg.MaxInFlight, Log: cfg.Log, Metrics: cfg.Metrics,
 	})
@@ -115,7 +115,7 @@ func (g *Gateway) parts() (Parts, error) {
 	if err != nil {
 		return Parts{}, err
 	}
-	return Parts{Objects: g.view, Authorizer: access.NewAuthorizer(g.view, g.view.PodsOnNode), Tokens: tokens}, nil
+	return Parts{Objects: g.view, Authorizer: access.NewAuthorizer(g.view, g.view.PodsOnNode), Tokens: tokens, Metrics: g.cfg.Metrics}, nil
 }
 
 func (g *Gateway) hooks(p Parts) kind.Hooks {
@@ -231,6 +231,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 	err := group.Wait()
 	if g.connector != nil {
 		g.connector.Close()
+	}
+	for _, p := range g.plugins {
+		if c, ok := p.(interface{ Close() }); ok {
+			c.Close()
+		}
 	}
 	stop()
 	<-folds

@@ -29,7 +29,7 @@ type door struct {
 	address string
 }
 
-func open(t testing.TB, dir string) *door {
+func open(t testing.TB, dir string, change ...func(*gateway.Config)) *door {
 	t.Helper()
 	b, err := bus.Open(t.Context(), bus.Config{DataDir: filepath.Join(dir, "bus")})
 	if err != nil {
@@ -55,6 +55,12 @@ func open(t testing.TB, dir string) *door {
 	}
 	if cfg.Commands, err = b.Conn(bus.Gateway()); err != nil {
 		t.Fatal(err)
+	}
+	if cfg.Audit, err = b.Journal(bus.Gateway(), subject.Audit, journal.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, fn := range change {
+		fn(&cfg)
 	}
 	g, err := gateway.New(cfg)
 	if err != nil {

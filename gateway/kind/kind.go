@@ -157,6 +157,8 @@ type Request struct {
 	Reader Reader
 	// Admission is what admission did so far, for the event; nil for nothing. Step and Annotate add to it.
 	Admission *eventv1.Admission
+	// Rounds is set once a webhook or policy was asked that changes objects.
+	Rounds *Rounds
 }
 
 // User is an authenticated user.

@@ -27,9 +27,17 @@ func (s *Server) sortPlugins() {
 	}
 }
 
-// admit asks the admission plugins. What an earlier attempt noted is forgotten.
+// admit asks the admission plugins, once more if one of them wants it. What an earlier attempt noted is forgotten.
 func (s *Server) admit(ctx context.Context, c *Call, obj, old kind.Object) error {
-	c.Admission = nil
+	c.Admission, c.Rounds = nil, nil
+	if err := s.admitRound(ctx, c, obj, old); err != nil || c.Rounds == nil || !c.Rounds.Wanted {
+		return err
+	}
+	c.Rounds.Second = true
+	return s.admitRound(ctx, c, obj, old)
+}
+
+func (s *Server) admitRound(ctx context.Context, c *Call, obj, old kind.Object) error {
 	for _, plugin := range s.cfg.Admission {
 		if err := plugin.Admit(ctx, &c.Request, obj, old); err != nil {
 			return s.refused(c, plugin, err)

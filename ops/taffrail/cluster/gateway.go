@@ -14,9 +14,7 @@ import (
 	"taffrail.dev/events/journal"
 	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway"
-	"taffrail.dev/gateway/access"
 	"taffrail.dev/gateway/access/pki"
-	"taffrail.dev/gateway/admission"
 	"taffrail.dev/gateway/discovery/openapi"
 )
 
@@ -42,6 +40,10 @@ func (i *instance) newGateway(ctx context.Context) (*gateway.Gateway, error) {
 		}
 		journals[stream] = appended{j, journal.NewAppender(j, i.NATSURL != "")}
 	}
+	audit, err := i.bus.Journal(bus.Gateway(), subject.Audit, journal.Options{})
+	if err != nil {
+		return nil, err
+	}
 	snapshots, err := i.snapshots(ctx, bus.Gateway())
 	if err != nil {
 		return nil, err
@@ -63,10 +65,10 @@ func (i *instance) newGateway(ctx context.Context) (*gateway.Gateway, error) {
 	}
 	kubelet := i.keys.KubeletClient.TLS()
 	return gateway.New(gateway.Config{
-		Journals: journals, Snapshots: snapshots, Commands: commands,
+		Journals: journals, Audit: audit, Snapshots: snapshots, Commands: commands,
 		Listener: listener, Plain: plain, Address: i.endpoint(listener).String(),
 		Serving: i.keys.Serving.TLS(), ClientCAs: i.keys.CA, KubeletClient: &kubelet,
-		TokenKey: i.keys.ServiceAccountKey, Admission: plugins, OpenAPI: documents,
+		TokenKey: i.keys.ServiceAccountKey, Admission: gateway.Plugins, OpenAPI: documents,
 		Log: i.Log, Metrics: i.metrics, Gather: i.metrics,
 	})
 }
@@ -80,11 +82,6 @@ type appended struct {
 // endpoint is where this gateway is reached from pods and other machines.
 func (i *instance) endpoint(listener net.Listener) netip.AddrPort {
 	return netip.AddrPortFrom(i.address, uint16(listener.Addr().(*net.TCPAddr).Port))
-}
-
-// plugins are the admission plugins, in their order.
-func plugins(p gateway.Parts) []admission.Plugin {
-	return append(admission.Default(), access.Escalation{Authorizer: p.Authorizer})
 }
 
 func (i *instance) snapshots(ctx context.Context, role bus.Role) (*fold.Snapshots, error) {

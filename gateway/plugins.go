@@ -1,0 +1,16 @@
+package gateway
+
+import (
+	"taffrail.dev/gateway/access"
+	"taffrail.dev/gateway/admission"
+	"taffrail.dev/gateway/admission/webhook"
+)
+
+// Plugins are the admission plugins of a cluster, in their order: those that complete from what the cluster
+// holds, then what users configure, which sees what these made.
+func Plugins(p Parts) []admission.Plugin {
+	hooks := webhook.New(webhook.Config{Objects: p.Objects, Authorize: p.Authorizer.Authorize, Metrics: p.Metrics})
+	p.Objects.Observe(hooks.Watches, hooks.Changed)
+	plugins := append(admission.Default(), access.Escalation{Authorizer: p.Authorizer})
+	return append(plugins, hooks.Mutating(), hooks.Validating())
+}
