@@ -78,7 +78,9 @@ type Parts struct {
 	Objects    *view.View
 	Authorizer *access.Authorizer
 	Tokens     *access.Tokens
-	Metrics    prometheus.Registerer
+	// Kinds are those served; plugins have them, hooks do not yet.
+	Kinds   []*kind.Kind
+	Metrics prometheus.Registerer
 }
 
 func (c *Config) validate() error {

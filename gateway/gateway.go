@@ -73,6 +73,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, err
 	}
 	if cfg.Admission != nil {
+		parts.Kinds = kinds
 		g.plugins = cfg.Admission(parts)
 	}
 	var refused func(*eventv1.Event)

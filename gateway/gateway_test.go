@@ -84,14 +84,21 @@ func open(t testing.TB, dir string, change ...func(*gateway.Config)) *door {
 
 func (d *door) client(t testing.TB) *kubernetes.Clientset {
 	t.Helper()
+	return d.clientWith(t, func(*clientrest.Config) {})
+}
+
+func (d *door) clientWith(t testing.TB, change func(*clientrest.Config)) *kubernetes.Clientset {
+	t.Helper()
 	key, err := d.keys.Admin.KeyPEM()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := kubernetes.NewForConfig(&clientrest.Config{
+	config := &clientrest.Config{
 		Host: "https://" + d.address, QPS: -1,
 		TLSClientConfig: clientrest.TLSClientConfig{CAData: d.keys.CAPEM, CertData: d.keys.Admin.CertificatePEM(), KeyData: key},
-	})
+	}
+	change(config)
+	c, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
 	}

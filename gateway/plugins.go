@@ -3,6 +3,7 @@ package gateway
 import (
 	"taffrail.dev/gateway/access"
 	"taffrail.dev/gateway/admission"
+	"taffrail.dev/gateway/admission/policy"
 	"taffrail.dev/gateway/admission/webhook"
 )
 
@@ -11,6 +12,8 @@ import (
 func Plugins(p Parts) []admission.Plugin {
 	hooks := webhook.New(webhook.Config{Objects: p.Objects, Authorize: p.Authorizer.Authorize, Metrics: p.Metrics})
 	p.Objects.Observe(hooks.Watches, hooks.Changed)
+	policies := policy.New(policy.Config{Objects: p.Objects, Kinds: p.Kinds, Authorize: p.Authorizer.Authorize, Metrics: p.Metrics})
+	p.Objects.Observe(policies.Watches, policies.Changed)
 	plugins := append(admission.Default(), access.Escalation{Authorizer: p.Authorizer})
-	return append(plugins, hooks.Mutating(), hooks.Validating())
+	return append(plugins, policies.Mutating(), hooks.Mutating(), policies.Validating(), hooks.Validating())
 }

@@ -92,7 +92,11 @@ type hooked struct {
 
 func openHooked(t *testing.T) *hooked {
 	t.Helper()
-	d := open(t, t.TempDir(), func(c *gateway.Config) { c.Admission = gateway.Plugins })
+	d := open(t, t.TempDir(), func(c *gateway.Config) {
+		c.Admission = gateway.Plugins
+		// Nodes are never reached here, but connections are served.
+		c.KubeletClient = &c.Serving
+	})
 	return &hooked{d, d.client(t)}
 }
 
