@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"context"
+
 	"taffrail.dev/gateway/access"
 	"taffrail.dev/gateway/admission"
 	"taffrail.dev/gateway/admission/policy"
 	"taffrail.dev/gateway/admission/webhook"
+	"taffrail.dev/gateway/kind"
 )
 
 // Plugins are the admission plugins of a cluster, in their order: those that complete from what the cluster
@@ -14,6 +17,11 @@ func Plugins(p Parts) []admission.Plugin {
 	p.Objects.Observe(hooks.Watches, hooks.Changed)
 	policies := policy.New(policy.Config{Objects: p.Objects, Kinds: p.Kinds, Authorize: p.Authorizer.Authorize, Metrics: p.Metrics})
 	p.Objects.Observe(policies.Watches, policies.Changed)
-	plugins := append(admission.Default(), access.Escalation{Authorizer: p.Authorizer})
+	may := func(ctx context.Context, user kind.User, verb, group, resource, name string) (bool, error) {
+		allowed, _, err := p.Authorizer.Authorize(ctx, access.Attributes{User: user, Verb: verb, APIGroup: group, Resource: resource, Name: name})
+		return allowed, err
+	}
+	plugins := append(admission.Default(), admission.CertificateApproval{May: may}, admission.CertificateSigning{May: may},
+		access.Escalation{Authorizer: p.Authorizer})
 	return append(plugins, policies.Mutating(), hooks.Mutating(), policies.Validating(), hooks.Validating())
 }

@@ -46,6 +46,8 @@ type Charger interface {
 // Default is the plugins that every gateway has, in their order: the later see what the earlier completed.
 func Default() []Plugin {
 	return []Plugin{
-		NamespaceLifecycle{}, TaintNodesByCondition{}, NodeRestriction{}, ServiceAccount{}, Priority{}, DefaultTolerationSeconds{},
+		NamespaceLifecycle{}, TaintNodesByCondition{}, NodeRestriction{}, LimitRanger{}, ServiceAccount{}, NewPodSecurity(), Priority{},
+		DefaultTolerationSeconds{}, DefaultStorageClass{}, StorageObjectInUseProtection{}, PersistentVolumeClaimResize{}, RuntimeClass{},
+		CertificateSubjectRestriction{}, DefaultIngressClass{}, ResourceQuota{},
 	}
 }

@@ -115,6 +115,9 @@ func whatOf(k *kind.Kind, obj, old kind.Object, subresource string) eventv1.What
 	}
 	if k.Spec != nil {
 		if reflect.DeepEqual(k.Spec(obj), k.Spec(old)) {
+			if sameMeta(obj, old) { // a companion's
+				return eventv1.What_STATUS_CHANGED
+			}
 			return eventv1.What_METADATA_CHANGED
 		}
 		if from, to := replicas(old), replicas(obj); from != nil && to != nil && *from != *to && onlyReplicas(k, obj, old) {
@@ -126,6 +129,16 @@ func whatOf(k *kind.Kind, obj, old kind.Object, subresource string) eventv1.What
 		return eventv1.What_METADATA_CHANGED
 	}
 	return eventv1.What_SPEC_CHANGED
+}
+
+// sameMeta says whether the metadata of two objects differ in nothing but their versions.
+func sameMeta(a, b kind.Object) bool {
+	meta := func(o kind.Object) metav1.ObjectMeta {
+		m := reflect.ValueOf(o).Elem().FieldByName("ObjectMeta").Interface().(metav1.ObjectMeta)
+		m.ResourceVersion = ""
+		return m
+	}
+	return reflect.DeepEqual(meta(a), meta(b))
 }
 
 // sameContent says whether two objects differ in nothing but metadata.
