@@ -17,6 +17,7 @@ import (
 	"taffrail.dev/events/envelope"
 	"taffrail.dev/events/journal"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/gateway/kind"
 	eventv1 "taffrail.dev/proto/gen/event/v1"
 )
 
@@ -180,6 +181,23 @@ func testExempt(t *testing.T, h *hooked) {
 		t.Errorf("a webhook is in the way of its own removal: %v", err)
 	}
 	if _, err := hooks.Get(t.Context(), "exempt", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Error(err)
+	}
+}
+
+// A webhook that is in the way of everything is not in the way of a start.
+func TestWebhooksDoNotStopTheStart(t *testing.T) {
+	t.Parallel()
+	h := openHooked(t)
+	nowhere := "https://127.0.0.1:1/"
+	h.validate(t, "all", registrationv1.ValidatingWebhook{
+		Name: "a.all.test", ClientConfig: registrationv1.WebhookClientConfig{URL: &nowhere}, Rules: ruleOf("*/*", registrationv1.OperationAll),
+	})
+	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "needed"}}
+	if _, err := h.CoreV1().Namespaces().Create(t.Context(), space, metav1.CreateOptions{}); err == nil {
+		t.Fatal("the webhook is not asked")
+	}
+	if err := h.Ensure(t.Context(), []kind.Object{space}); err != nil {
 		t.Error(err)
 	}
 }

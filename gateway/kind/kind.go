@@ -147,6 +147,9 @@ type Request struct {
 	Subresource     string
 	Namespace, Name string
 	DryRun          bool
+	// Own says that the gateway itself writes what every cluster has: what users configured has no say,
+	// since it may need just that.
+	Own bool
 	// Options is the decoded CreateOptions, UpdateOptions, PatchOptions or DeleteOptions.
 	Options any
 	HTTP    *http.Request

@@ -21,8 +21,9 @@ func Operation(obj, old kind.Object) registrationv1.OperationType {
 	return registrationv1.Update
 }
 
-// Exempt says whether a write is about what configures admission: that can always be mended.
-func Exempt(r *kind.Request) bool { return r.Kind.Group == registrationv1.GroupName }
+// Exempt says whether no webhook or policy has a say in a write: it is about what configures admission, so that it
+// can always be mended, or the gateway's own.
+func Exempt(r *kind.Request) bool { return r.Own || r.Kind.Group == registrationv1.GroupName }
 
 // Matches says whether a rule is about a request. It allocates nothing.
 func Matches(rule *registrationv1.RuleWithOperations, op registrationv1.OperationType, r *kind.Request) bool {

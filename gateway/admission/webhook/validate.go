@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	admissionv1 "k8s.io/api/admission/v1"
 	registrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -43,6 +43,9 @@ func (p validatingPlugin) Connect(ctx context.Context, r *kind.Request, options 
 	return p.validate(ctx, r, registrationv1.Connect, nil, nil, options)
 }
 
+// atOnce bounds the calls that one write makes at once.
+const atOnce = 64
+
 // verdict is what came of asking one webhook.
 type verdict struct {
 	answer *admissionv1.AdmissionResponse
@@ -70,11 +73,15 @@ func (p validatingPlugin) validate(ctx context.Context, r *kind.Request, op regi
 		return apierrors.NewInternalError(err)
 	}
 	verdicts := make([]verdict, len(hooks))
-	var group sync.WaitGroup
+	var group errgroup.Group
+	group.SetLimit(atOnce)
 	for i, k := range hooks {
-		group.Go(func() { verdicts[i] = p.one(ctx, k, a) })
+		group.Go(func() error {
+			verdicts[i] = p.one(ctx, k, a)
+			return nil
+		})
 	}
-	group.Wait()
+	_ = group.Wait()
 	return p.judge(r, hooks, verdicts)
 }
 
