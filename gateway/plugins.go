@@ -10,6 +10,8 @@ import (
 	"taffrail.dev/gateway/kind"
 )
 
+var _ admission.Validator = access.Escalation{}
+
 // Plugins are the admission plugins of a cluster, in their order: those that complete from what the cluster
 // holds, then what users configure, which sees what these made.
 func Plugins(p Parts) []admission.Plugin {

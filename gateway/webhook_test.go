@@ -279,13 +279,15 @@ func testBroken(t *testing.T, h *hooked) {
 		"huge": {serve(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, strings.Repeat(" ", 5<<20))
 		}), failed + "failed to call webhook: the answer is longer than 4194304 bytes"},
-		"text":     {serve(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }), failed + "received invalid webhook response: invalid character 'h'"},
-		"empty":    {serve(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }), failed + "received invalid webhook response: webhook response was absent"},
-		"error":    {serve(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "out of order", 500) }), failed + `failed to call webhook: an error on the server ("out of order") has prevented the request from succeeding`},
-		"missing":  {serve(http.NotFound), failed + "failed to call webhook: the server could not find the requested resource"},
-		"redirect": {serve(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }), failed + "failed to call webhook: "},
-		"dead":     {dead, failed + "failed to call webhook: Post "},
-		"bundle":   {untrusted, failed + "could not get REST client: unable to load root certificates"},
+		"text":    {serve(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }), failed + "received invalid webhook response: invalid character 'h'"},
+		"empty":   {serve(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }), failed + "received invalid webhook response: webhook response was absent"},
+		"error":   {serve(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "out of order", 500) }), failed + `failed to call webhook: an error on the server ("out of order") has prevented the request from succeeding`},
+		"missing": {serve(http.NotFound), failed + "failed to call webhook: the server could not find the requested resource"},
+		"redirect": {serve(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}), failed + "failed to call webhook: "},
+		"dead":   {dead, failed + "failed to call webhook: Post "},
+		"bundle": {untrusted, failed + "could not get REST client: unable to load root certificates"},
 		"half": {reviewed(func(*admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 			return &admissionv1.AdmissionResponse{Allowed: true, Patch: []byte("[]")}
 		}), failed + "received invalid webhook response: webhook returned response.patch but not response.patchType"},

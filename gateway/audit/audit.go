@@ -3,6 +3,7 @@ package audit
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +26,9 @@ type Log struct {
 	log     *zap.Logger
 	queue   chan *eventv1.Event
 	records *prometheus.CounterVec
+
+	mu    sync.Mutex // guards limit
+	limit minute
 }
 
 // New makes a Log; Run appends.
@@ -36,6 +40,13 @@ func New(j journal.Writer, metrics prometheus.Registerer, log *zap.Logger) *Log 
 
 // Take queues an event. It never blocks, and is safe for concurrent use.
 func (l *Log) Take(e *eventv1.Event) {
+	l.mu.Lock()
+	ok := l.limit.take(e)
+	l.mu.Unlock()
+	if !ok {
+		l.records.WithLabelValues("repeated").Inc()
+		return
+	}
 	select {
 	case l.queue <- e:
 	default:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -61,11 +62,48 @@ func TestRefusalsAreAppendedInOrder(t *testing.T) {
 func TestWhatDoesNotFitIsCounted(t *testing.T) {
 	t.Parallel()
 	l := New(journal.NewMemory(nil), prometheus.NewRegistry(), zap.NewNop())
-	for range queued + 3 {
-		l.Take(refusal("x", "a"))
+	for i := range queued + 3 {
+		e := refusal("x", "a")
+		e.Actor = &eventv1.Actor{User: fmt.Sprint(i)}
+		l.Take(e)
 	}
 	if got := l.count("dropped"); got != 3 {
 		t.Errorf("%v dropped, want 3", got)
+	}
+}
+
+func TestRefusalsThatRepeatAreCounted(t *testing.T) {
+	t.Parallel()
+	l := New(journal.NewMemory(nil), prometheus.NewRegistry(), zap.NewNop())
+	take := func(user string, minute int64, times int) {
+		for range times {
+			e := refusal("x", "a")
+			e.Actor, e.Time = &eventv1.Actor{User: user}, minute*int64(time.Minute)
+			l.Take(e)
+		}
+	}
+	take("ann", 1, perMinute+5)
+	take("bob", 1, 1)
+	take("ann", 2, 1)
+	if got := l.count("repeated"); got != 5 || len(l.queue) != perMinute+2 {
+		t.Errorf("%v repeated, %d queued", got, len(l.queue))
+	}
+}
+
+func TestActorsAreBounded(t *testing.T) {
+	t.Parallel()
+	var m minute
+	for i := range maxActors + perMinute {
+		e := refusal("x", "a")
+		e.Actor = &eventv1.Actor{User: fmt.Sprint(i)}
+		if !m.take(e) {
+			t.Fatalf("refusal %d is not kept", i)
+		}
+	}
+	e := refusal("x", "a")
+	e.Actor = &eventv1.Actor{User: "one more"}
+	if m.take(e) || len(m.kept) > maxActors+1 {
+		t.Errorf("%d actors", len(m.kept))
 	}
 }
 

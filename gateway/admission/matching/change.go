@@ -28,6 +28,7 @@ func (a *Asked) Replace(text []byte) (changed bool, err error) {
 	if body.GetName() != before.GetName() || body.GetNamespace() != before.GetNamespace() || body.GetUID() != before.GetUID() {
 		return false, errors.New("the object's name, namespace or uid was changed")
 	}
+	keepSystemMeta(body, before)
 	if managedfields.ValidateManagedFields(body.GetManagedFields()) != nil {
 		body.SetManagedFields(before.GetManagedFields())
 	}
@@ -49,4 +50,14 @@ func (a *Asked) Replace(text []byte) (changed bool, err error) {
 	}
 	a.objectText, a.objectMap = nil, nil
 	return true, nil
+}
+
+// keepSystemMeta keeps what only the gateway sets, as it does against clients.
+func keepSystemMeta(obj, before kind.Object) {
+	obj.SetGeneration(before.GetGeneration())
+	obj.SetCreationTimestamp(before.GetCreationTimestamp())
+	obj.SetDeletionTimestamp(before.GetDeletionTimestamp())
+	obj.SetDeletionGracePeriodSeconds(before.GetDeletionGracePeriodSeconds())
+	obj.SetResourceVersion(before.GetResourceVersion())
+	obj.SetSelfLink(before.GetSelfLink())
 }

@@ -129,6 +129,10 @@ func TestReplace(t *testing.T) {
 	if text, err := a.ObjectText(); err != nil || !strings.Contains(string(text), `"image":"c"`) {
 		t.Errorf("its text is %s, %v", text, err)
 	}
+	forged := strings.Replace(string(text), `"metadata":{`, `"metadata":{"deletionTimestamp":"2030-01-01T00:00:00Z","generation":7,`, 1)
+	if changed, err := a.Replace([]byte(strings.Replace(forged, `"image":"b"`, `"image":"c"`, 1))); changed || err != nil || pod.DeletionTimestamp != nil || pod.Generation != 0 {
+		t.Errorf("what is the system's was changed: %v, %v: %v", changed, err, pod.ObjectMeta)
+	}
 	for _, bad := range []string{"{", `{"kind":"Pod","apiVersion":"v2"}`, `{"kind":"Pod","apiVersion":"v1","metadata":{"name":"other","namespace":"shop"}}`} {
 		if changed, err := a.Replace([]byte(bad)); changed || err == nil {
 			t.Errorf("%s: changed %v, %v", bad, changed, err)
