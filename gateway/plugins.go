@@ -25,5 +25,5 @@ func Plugins(p Parts) []admission.Plugin {
 	}
 	plugins := append(admission.Default(), admission.CertificateApproval{May: may}, admission.CertificateSigning{May: may},
 		access.Escalation{Authorizer: p.Authorizer})
-	return append(plugins, policies.Mutating(), hooks.Mutating(), policies.Validating(), hooks.Validating())
+	return append(plugins, policies.ParamAccess(), policies.Mutating(), hooks.Mutating(), policies.Validating(), hooks.Validating())
 }
