@@ -28,6 +28,8 @@ type Config struct {
 	// grouped by an Appender; Replicated says that the streams have replicas, which groups otherwise.
 	Journals   map[subject.Stream]journal.Journal
 	Replicated bool
+	// Audit is the stream AUDIT, to which refusals are appended; nil keeps none.
+	Audit journal.Writer
 	// Snapshots shorten the start; nil for none. Taking them is a Snapshotter's.
 	Snapshots *fold.Snapshots
 	// Commands is the connection on which commands arrive; nil serves HTTP alone.
@@ -51,7 +53,7 @@ type Config struct {
 	TokenKey *ecdsa.PrivateKey
 	Issuer   string
 
-	// Admission makes the plugins, in the order in which they run; nil for none.
+	// Admission makes the plugins, in the order in which they run; Plugins is what a cluster has, nil for none.
 	Admission func(Parts) []admission.Plugin
 	// Hooks completes what kinds do beyond objects; nil for what the Gateway itself has.
 	Hooks func(Parts, *kind.Hooks)
@@ -78,6 +80,9 @@ type Parts struct {
 	Objects    *view.View
 	Authorizer *access.Authorizer
 	Tokens     *access.Tokens
+	// Kinds are those served; plugins have them, hooks do not yet.
+	Kinds   []*kind.Kind
+	Metrics prometheus.Registerer
 }
 
 func (c *Config) validate() error {

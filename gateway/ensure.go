@@ -57,7 +57,7 @@ func (g *Gateway) write(ctx context.Context, k *kind.Kind, obj kind.Object, verb
 		return err
 	}
 	call := &rest.Call{Body: body, ContentType: command.Protobuf, Reason: "every cluster has it"}
-	call.User, call.Verb = bootstrapper, verb
+	call.User, call.Verb, call.Own = bootstrapper, verb, true
 	key := subject.Object{Resource: k.SubjectResource(), Namespace: obj.GetNamespace(), Name: obj.GetName()}
 	if err := g.rest.Resolve(call, key, k.Version, ""); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway/access"
 	"taffrail.dev/gateway/admission"
+	"taffrail.dev/gateway/audit"
 	"taffrail.dev/gateway/command"
 	"taffrail.dev/gateway/connect"
 	"taffrail.dev/gateway/crd"
@@ -22,6 +23,7 @@ import (
 	"taffrail.dev/gateway/kind"
 	"taffrail.dev/gateway/rest"
 	"taffrail.dev/gateway/view"
+	eventv1 "taffrail.dev/proto/gen/event/v1"
 )
 
 // Gateway is one replica of the door. Any replica answers any request.
@@ -34,6 +36,9 @@ type Gateway struct {
 	// customs are the kinds that users define, keeper does what their definitions ask for.
 	customs *crd.Registry
 	keeper  *crd.Keeper
+	plugins []admission.Plugin
+	// audit is nil where refusals are not kept.
+	audit *audit.Log
 	// connector is nil where connections to nodes are not served.
 	connector *connect.Connector
 	others    *discovery.Server
@@ -79,13 +84,18 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	var plugins []admission.Plugin
 	if cfg.Admission != nil {
-		plugins = cfg.Admission(parts)
+		parts.Kinds = kinds
+		g.plugins = cfg.Admission(parts)
+	}
+	var refused func(*eventv1.Event)
+	if cfg.Audit != nil {
+		g.audit = audit.New(cfg.Audit, cfg.Metrics, cfg.Log)
+		refused = g.audit.Take
 	}
 	authenticator := &access.Authenticator{ClientCAs: cfg.ClientCAs, Tokens: parts.Tokens, Authorize: parts.Authorizer.Authorize}
 	g.rest, err = rest.New(rest.Config{
-		Kinds: kinds, View: g.view, Journals: cfg.Journals, Admission: plugins,
+		Kinds: kinds, View: g.view, Journals: cfg.Journals, Admission: g.plugins, Refused: refused,
 		Authenticate: authenticator.Authenticate, Authorize: parts.Authorizer.Authorize, NonResource: g.others,
 		Defining:    kind.CustomResourceDefinitions,
 		MaxInFlight: cfg.MaxInFlight, Log: cfg.Log, Metrics: cfg.Metrics,
@@ -120,7 +130,7 @@ func (g *Gateway) parts() (Parts, error) {
 	if err != nil {
 		return Parts{}, err
 	}
-	return Parts{Objects: g.view, Authorizer: access.NewAuthorizer(g.view, g.view.PodsOnNode), Tokens: tokens}, nil
+	return Parts{Objects: g.view, Authorizer: access.NewAuthorizer(g.view, g.view.PodsOnNode), Tokens: tokens, Metrics: g.cfg.Metrics}, nil
 }
 
 func (g *Gateway) hooks(p Parts) kind.Hooks {
@@ -224,6 +234,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	group.Go(func() error { return g.serveHTTP(ctx) })
 	group.Go(func() error { return g.expire(ctx) })
 	group.Go(func() error { return g.keep(ctx) })
+	if g.audit != nil {
+		group.Go(func() error { return g.audit.Run(ctx) })
+	}
 	if g.cfg.Commands != nil {
 		group.Go(func() error {
 			if err := g.view.Ready(ctx); err != nil {
@@ -235,6 +248,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 	err := group.Wait()
 	if g.connector != nil {
 		g.connector.Close()
+	}
+	for _, p := range g.plugins {
+		if c, ok := p.(interface{ Close() }); ok {
+			c.Close()
+		}
 	}
 	stop()
 	<-folds

@@ -29,7 +29,7 @@ type door struct {
 	address string
 }
 
-func open(t testing.TB, dir string) *door {
+func open(t testing.TB, dir string, change ...func(*gateway.Config)) *door {
 	t.Helper()
 	b, err := bus.Open(t.Context(), bus.Config{DataDir: filepath.Join(dir, "bus")})
 	if err != nil {
@@ -56,6 +56,12 @@ func open(t testing.TB, dir string) *door {
 	if cfg.Commands, err = b.Conn(bus.Gateway()); err != nil {
 		t.Fatal(err)
 	}
+	if cfg.Audit, err = b.Journal(bus.Gateway(), subject.Audit, journal.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, fn := range change {
+		fn(&cfg)
+	}
 	g, err := gateway.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -78,14 +84,21 @@ func open(t testing.TB, dir string) *door {
 
 func (d *door) client(t testing.TB) *kubernetes.Clientset {
 	t.Helper()
+	return d.clientWith(t, func(*clientrest.Config) {})
+}
+
+func (d *door) clientWith(t testing.TB, change func(*clientrest.Config)) *kubernetes.Clientset {
+	t.Helper()
 	key, err := d.keys.Admin.KeyPEM()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := kubernetes.NewForConfig(&clientrest.Config{
+	config := &clientrest.Config{
 		Host: "https://" + d.address, QPS: -1,
 		TLSClientConfig: clientrest.TLSClientConfig{CAData: d.keys.CAPEM, CertData: d.keys.Admin.CertificatePEM(), KeyData: key},
-	})
+	}
+	change(config)
+	c, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
 	}

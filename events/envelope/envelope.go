@@ -62,7 +62,11 @@ func Decode(on string, data []byte) (*eventv1.Event, error) {
 	if err := Validate(e); err != nil {
 		return nil, errs.F(op, errs.Invalid, "on %s: %w", on, err)
 	}
-	if want := Object(e).Subject(); want != on {
+	want := Object(e).Subject()
+	if e.GetWhat() == eventv1.What_REFUSED {
+		want = Object(e).Audit()
+	}
+	if want != on {
 		return nil, errs.E(op, errs.Invalid, fmt.Errorf("on %s: it is about %s", on, want))
 	}
 	return e, nil

@@ -16,6 +16,22 @@ func benchmarkCluster() *cluster {
 	}}
 }
 
+func admitAndValidate(plugins []Plugin, q *kind.Request, obj, old kind.Object) error {
+	for _, p := range plugins {
+		if err := p.Admit(context.Background(), q, obj, old); err != nil {
+			return err
+		}
+	}
+	for _, p := range plugins {
+		if v, ok := p.(Validator); ok {
+			if err := v.Validate(context.Background(), q, obj, old); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // BenchmarkPodCreate is what all plugins together cost a new pod.
 func BenchmarkPodCreate(b *testing.B) {
 	plugins, q := Default(), ask(benchmarkCluster(), "create", "pods", "shop", "web")
@@ -25,10 +41,8 @@ func BenchmarkPodCreate(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		pod.Spec, containers[0].VolumeMounts = fresh, nil
-		for _, p := range plugins {
-			if err := p.Admit(context.Background(), q, pod, nil); err != nil {
-				b.Fatal(err)
-			}
+		if err := admitAndValidate(plugins, q, pod, nil); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
@@ -40,10 +54,8 @@ func BenchmarkPodStatus(b *testing.B) {
 	pod, old := boundTo("n1"), boundTo("n1")
 	b.ReportAllocs()
 	for b.Loop() {
-		for _, p := range plugins {
-			if err := p.Admit(context.Background(), q, pod, old); err != nil {
-				b.Fatal(err)
-			}
+		if err := admitAndValidate(plugins, q, pod, old); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -44,6 +44,9 @@ func findAgain(ctx context.Context, q *kind.Request, r subject.Resource, namespa
 	return obj, ok, nil
 }
 
+// unavailable is the 503 of a Reader that cannot catch up.
+func unavailable(err error) error { return apierrors.NewServiceUnavailable(err.Error()) }
+
 // await is find for what others are about to make.
 func await(ctx context.Context, q *kind.Request, r subject.Resource, namespace, name string) (kind.Object, bool, error) {
 	c, ok := q.Reader.(Current)

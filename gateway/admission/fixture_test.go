@@ -6,9 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	nodev1 "k8s.io/api/node/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway/kind"
@@ -55,9 +60,23 @@ func (c *cluster) Await(ctx context.Context, r subject.Resource, namespace, name
 
 var kinds = kind.All(kind.Hooks{})
 
+// others are kinds that plugins know of whether or not they are served.
+var others = map[string]schema.GroupVersionKind{
+	"persistentvolumeclaims":     corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"),
+	"persistentvolumes":          corev1.SchemeGroupVersion.WithKind("PersistentVolume"),
+	"ingresses":                  networkingv1.SchemeGroupVersion.WithKind("Ingress"),
+	"certificatesigningrequests": certificatesv1.SchemeGroupVersion.WithKind("CertificateSigningRequest"),
+}
+
 func kindOf(resource string) *kind.Kind {
-	i := slices.IndexFunc(kinds, func(k *kind.Kind) bool { return k.Resource == resource })
-	return kinds[i]
+	if i := slices.IndexFunc(kinds, func(k *kind.Kind) bool { return k.Resource == resource }); i >= 0 {
+		return kinds[i]
+	}
+	gvk, ok := others[resource]
+	if !ok {
+		panic(resource)
+	}
+	return &kind.Kind{GroupVersionKind: gvk, Resource: resource}
 }
 
 func resourceOf(o kind.Object) subject.Resource {
@@ -70,6 +89,22 @@ func resourceOf(o kind.Object) subject.Resource {
 		return subject.Pods
 	case *corev1.Node:
 		return subject.Nodes
+	case *corev1.Service:
+		return subject.Services
+	case *corev1.ConfigMap:
+		return subject.ConfigMaps
+	case *corev1.LimitRange:
+		return limitRanges
+	case *corev1.ResourceQuota:
+		return resourceQuotas
+	case *corev1.PersistentVolumeClaim:
+		return volumeClaims
+	case *storagev1.StorageClass:
+		return storageClasses
+	case *nodev1.RuntimeClass:
+		return runtimeClasses
+	case *networkingv1.IngressClass:
+		return ingressClasses
 	}
 	return subject.PriorityClasses
 }

@@ -110,6 +110,28 @@ func servicePort(service *corev1.Service, port string) (string, error) {
 	return "", apierrors.NewServiceUnavailable(fmt.Sprintf("no service port %q found for service %q", port, service.Name))
 }
 
+// ReadyEndpoints are the addresses behind a service's port, as host:port. The error is a Status.
+func ReadyEndpoints(objects kind.Reader, namespace, name string, port int32) ([]string, error) {
+	obj, _ := objects.Get(subject.Services, namespace, name)
+	service, ok := obj.(*corev1.Service)
+	if !ok {
+		return nil, apierrors.NewNotFound(corev1.Resource("services"), name)
+	}
+	number := strconv.Itoa(int(port))
+	if service.Spec.Type == corev1.ServiceTypeExternalName {
+		return []string{net.JoinHostPort(service.Spec.ExternalName, number)}, nil
+	}
+	named, err := servicePort(service, number)
+	if err != nil {
+		return nil, err
+	}
+	addresses := readyEndpoints(objects, service, named)
+	if len(addresses) == 0 {
+		return nil, apierrors.NewServiceUnavailable(fmt.Sprintf("no endpoints available for service %q", name))
+	}
+	return addresses, nil
+}
+
 func readyEndpoints(objects kind.Reader, service *corev1.Service, port string) []string {
 	var addresses []string
 	for _, o := range objects.List(subject.EndpointSlices, service.Namespace) {

@@ -32,6 +32,8 @@ type Change struct {
 	Correlation uint64 `json:"correlation,omitempty"`
 	// Detail is the domain's own account, if there is one.
 	Detail any `json:"detail,omitempty"`
+	// Admission is what plugins, webhooks and policies did to the write, if anything.
+	Admission *eventv1.Admission `json:"admission,omitempty"`
 }
 
 // Actor is who made a change.
@@ -114,7 +116,7 @@ func ChangeOf(stream subject.Stream, sequence uint64, e *eventv1.Event) *Change 
 		Verb:  e.GetVerb(), Subresource: e.GetSubresource(), What: words[e.GetWhat()],
 		Object: Object{o.GetGroup(), o.GetVersion(), o.GetKind(), o.GetResource(), o.GetNamespace(), o.GetName(), o.GetUid()},
 		Reason: e.GetReason(), Prior: e.GetPrior(), Cause: e.GetCause(), Correlation: e.GetCorrelation(),
-		Detail: detail(e),
+		Detail: detail(e), Admission: e.GetAdmission(),
 	}
 }
 
@@ -129,6 +131,7 @@ var words = map[eventv1.What]string{
 	eventv1.What_EVICTED:            "Evicted",
 	eventv1.What_DELETION_REQUESTED: "DeletionRequested",
 	eventv1.What_DELETED:            "Deleted",
+	eventv1.What_REFUSED:            "Refused",
 }
 
 func detail(e *eventv1.Event) any {

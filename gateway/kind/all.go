@@ -48,6 +48,8 @@ func All(h Hooks) []*Kind {
 		roleKind(), roleBindingKind(), clusterRoleKind(), clusterRoleBindingKind(),
 		priorityClassKind(), disruptionBudgetKind(),
 		customResourceDefinitionKind(h), definitionNameKind(),
+		mutatingWebhookKind(), validatingWebhookKind(),
+		validatingPolicyKind(), validatingPolicyBindingKind(), mutatingPolicyKind(), mutatingPolicyBindingKind(),
 	}
 	return append(all, reviewKinds(h)...)
 }

@@ -146,6 +146,8 @@ type Subresource struct {
 
 	// Connect serves a streaming subresource (log, exec, attach, portforward, proxy).
 	Connect func(r *Request, obj Object) (http.Handler, error)
+	// Options is what a connection is asked for, as admission sees it; nil for one that only reads (log).
+	Options func(r *http.Request) runtime.Object
 }
 
 // Request is who asks what, as kinds and admission see it.
@@ -156,6 +158,9 @@ type Request struct {
 	Subresource     string
 	Namespace, Name string
 	DryRun          bool
+	// Own says that the gateway itself writes what every cluster has: what users configured has no say,
+	// since it may need just that.
+	Own bool
 	// Options is the decoded CreateOptions, UpdateOptions, PatchOptions or DeleteOptions.
 	Options any
 	HTTP    *http.Request
@@ -164,6 +169,10 @@ type Request struct {
 	Warn func(text string)
 	// Reader reads other kinds as of now.
 	Reader Reader
+	// Admission is what admission did so far, for the event; nil for nothing. Step and Annotate add to it.
+	Admission *eventv1.Admission
+	// Rounds is set once a webhook or policy was asked that changes objects.
+	Rounds *Rounds
 }
 
 // User is an authenticated user.
@@ -188,7 +197,8 @@ type Tx interface {
 	Reader
 	// Create adds the create of a companion object, Delete its removal, Update its change. If
 	// one loses a race the whole request is decided again from the start, so
-	// an allocator just picks what looks free.
+	// an allocator just picks what looks free. Update expects the object as it was when it was read: obj's
+	// resourceVersion, if it has one.
 	Create(r subject.Resource, obj Object)
 	Update(r subject.Resource, obj Object)
 	Delete(r subject.Resource, namespace, name string)

@@ -30,7 +30,7 @@ func nodeKind(h Hooks) *Kind {
 		},
 	}
 	if h.NodeProxy != nil {
-		k.Subresources = append(k.Subresources, Subresource{Name: "proxy", Verbs: allHTTPVerbs(), Connect: h.NodeProxy})
+		k.Subresources = append(k.Subresources, Subresource{Name: "proxy", Verbs: allHTTPVerbs(), Connect: h.NodeProxy, Options: nodeProxyOptions})
 	}
 	return k
 }

@@ -3,11 +3,13 @@ package kind
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -35,18 +37,19 @@ func podSubresources(h Hooks) []Subresource {
 		},
 	}
 	for _, c := range []struct {
-		name  string
-		verbs []string
-		serve ConnectFunc
+		name    string
+		verbs   []string
+		serve   ConnectFunc
+		options func(*http.Request) runtime.Object
 	}{
-		{"log", []string{"get"}, h.PodLog},
-		{"exec", []string{"create", "get"}, h.PodExec},
-		{"attach", []string{"create", "get"}, h.PodAttach},
-		{"portforward", []string{"create", "get"}, h.PodPortForward},
-		{"proxy", allHTTPVerbs(), h.PodProxy},
+		{"log", []string{"get"}, h.PodLog, nil},
+		{"exec", []string{"create", "get"}, h.PodExec, execOptions},
+		{"attach", []string{"create", "get"}, h.PodAttach, attachOptions},
+		{"portforward", []string{"create", "get"}, h.PodPortForward, portForwardOptions},
+		{"proxy", allHTTPVerbs(), h.PodProxy, podProxyOptions},
 	} {
 		if c.serve != nil {
-			subs = append(subs, Subresource{Name: c.name, Verbs: c.verbs, Connect: c.serve})
+			subs = append(subs, Subresource{Name: c.name, Verbs: c.verbs, Connect: c.serve, Options: c.options})
 		}
 	}
 	return subs

@@ -23,7 +23,7 @@ func serviceKind(h Hooks) *Kind {
 		Subresources: []Subresource{status(func(s, old *corev1.Service) { s.Spec = old.Spec }, validateServiceStatus)},
 	}
 	if h.ServiceProxy != nil {
-		k.Subresources = append(k.Subresources, Subresource{Name: "proxy", Verbs: allHTTPVerbs(), Connect: h.ServiceProxy})
+		k.Subresources = append(k.Subresources, Subresource{Name: "proxy", Verbs: allHTTPVerbs(), Connect: h.ServiceProxy, Options: serviceProxyOptions})
 	}
 	return k
 }

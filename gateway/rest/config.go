@@ -14,6 +14,7 @@ import (
 	"taffrail.dev/gateway/admission"
 	"taffrail.dev/gateway/kind"
 	"taffrail.dev/gateway/view"
+	eventv1 "taffrail.dev/proto/gen/event/v1"
 )
 
 // Config of a Server.
@@ -25,6 +26,9 @@ type Config struct {
 	Defining subject.Resource
 	// Admission runs in order, after defaulting and before validation.
 	Admission []admission.Plugin
+
+	// Refused is told of every write that admission refused, as an event without state; nil for nobody. It must not block.
+	Refused func(*eventv1.Event)
 
 	// Authenticate names the user of a request; an error is answered with 401 unless it
 	// is a Status of its own. nil lets everybody in as system:admin, for tests.

@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -106,11 +105,19 @@ func (s *Server) createDecided(ctx context.Context, c *Call, obj kind.Object) (*
 	if err := validateNew(c, obj); err != nil {
 		return nil, err
 	}
+	if err := s.judge(ctx, c, obj, nil); err != nil {
+		return nil, err
+	}
 	if k.Warnings != nil {
 		for _, text := range k.Warnings(obj, nil) {
 			c.warn(text)
 		}
 	}
+	done, err := s.turn(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	t := s.begin(c)
 	for range attempts {
 		reply, err := s.createOnce(ctx, c, t, obj)
@@ -140,6 +147,9 @@ func (s *Server) createOnce(ctx context.Context, c *Call, t *tx, obj kind.Object
 		if err := k.Allocate(t, candidate, nil); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.charge(ctx, c, t, candidate, nil); err != nil {
+		return nil, err
 	}
 	return s.finish(ctx, c, t, http.StatusCreated)
 }
@@ -186,17 +196,4 @@ func (w *write) wire(sequence uint64) []byte {
 		return w.state
 	}
 	return view.Splice(w.state, sequence)
-}
-
-// admit asks the admission plugins.
-func (s *Server) admit(ctx context.Context, c *Call, obj, old kind.Object) error {
-	for _, plugin := range s.cfg.Admission {
-		if err := plugin.Admit(ctx, &c.Request, obj, old); err != nil {
-			if _, ok := err.(apierrors.APIStatus); ok {
-				return err
-			}
-			return apierrors.NewForbidden(c.served.gr, c.Name, fmt.Errorf("admission plugin %q: %w", plugin.Name(), err))
-		}
-	}
-	return nil
 }

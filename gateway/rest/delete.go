@@ -60,6 +60,9 @@ func (s *Server) deleteOnce(ctx context.Context, c *Call, t *tx, e *view.Entry) 
 	if err := s.admit(ctx, c, nil, old); err != nil {
 		return nil, err
 	}
+	if err := s.judge(ctx, c, nil, old); err != nil {
+		return nil, err
+	}
 	obj, err := k.private(e)
 	if err != nil {
 		return nil, err

@@ -46,6 +46,7 @@ func (t *tx) record(w *write, index int) (journal.Record, error) {
 	}
 	if !w.companion {
 		detail(e, c.Detail)
+		e.Admission = c.Admission
 	}
 	var err error
 	if r.Data, err = proto.Marshal(e); err != nil {
@@ -118,6 +119,9 @@ func whatOf(k *kind.Kind, obj, old kind.Object, subresource string) eventv1.What
 	}
 	if k.Spec != nil {
 		if reflect.DeepEqual(k.Spec(obj), k.Spec(old)) {
+			if sameMeta(obj, old) { // a companion's
+				return eventv1.What_STATUS_CHANGED
+			}
 			return eventv1.What_METADATA_CHANGED
 		}
 		if from, to := replicas(old), replicas(obj); from != nil && to != nil && *from != *to && onlyReplicas(k, obj, old) {
@@ -125,22 +129,39 @@ func whatOf(k *kind.Kind, obj, old kind.Object, subresource string) eventv1.What
 		}
 		return eventv1.What_SPEC_CHANGED
 	}
-	if sameContent(obj, old) {
+	switch {
+	case sameBut(obj, old, "ObjectMeta"):
 		return eventv1.What_METADATA_CHANGED
+	case sameBut(obj, old, "ObjectMeta", "Status"):
+		return eventv1.What_STATUS_CHANGED
 	}
 	return eventv1.What_SPEC_CHANGED
 }
 
-// sameContent says whether two objects differ in nothing but metadata.
-func sameContent(a, b kind.Object) bool {
-	left, errLeft := bare(a).Marshal()
-	right, errRight := bare(b).Marshal()
+// sameMeta says whether the metadata of two objects differ in nothing but their versions.
+func sameMeta(a, b kind.Object) bool {
+	meta := func(o kind.Object) metav1.ObjectMeta {
+		m := reflect.ValueOf(o).Elem().FieldByName("ObjectMeta").Interface().(metav1.ObjectMeta)
+		m.ResourceVersion = ""
+		return m
+	}
+	return reflect.DeepEqual(meta(a), meta(b))
+}
+
+// sameBut says whether two objects differ in nothing but the fields named.
+func sameBut(a, b kind.Object, fields ...string) bool {
+	left, errLeft := without(a, fields).Marshal()
+	right, errRight := without(b, fields).Marshal()
 	return errLeft == nil && errRight == nil && bytes.Equal(left, right)
 }
 
-func bare(o kind.Object) kind.Object {
+func without(o kind.Object, fields []string) kind.Object {
 	c := o.DeepCopyObject().(kind.Object)
-	reflect.ValueOf(c).Elem().FieldByName("ObjectMeta").SetZero()
+	for _, name := range fields {
+		if f := reflect.ValueOf(c).Elem().FieldByName(name); f.IsValid() {
+			f.SetZero()
+		}
+	}
 	return c
 }
 

@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,6 +32,8 @@ type request struct {
 	format format
 	code   int
 	size   int
+
+	warning sync.Mutex // guards the Warning headers
 }
 
 // ServeHTTP authenticates, authorizes, bounds and answers.
@@ -112,7 +116,7 @@ func (s *Server) serveResource(q *request) error {
 		return err
 	}
 	q.UserAgent, q.SourceAddress = q.r.UserAgent(), sourceOf(q.r)
-	q.Warn = func(text string) { q.w.Header().Add("Warning", `299 - `+strconv.Quote(text)) }
+	q.Warn = q.addWarning
 	ctx := kind.WithUser(q.r.Context(), q.User)
 	if err := s.authorize(ctx, q.attributes()); err != nil {
 		return err
@@ -143,6 +147,19 @@ func (s *Server) serveResource(q *request) error {
 	defer cancel()
 	return s.serveVerb(ctx, q)
 }
+
+// addWarning adds a Warning header once. A deletion of many objects warns from several goroutines.
+func (q *request) addWarning(text string) {
+	q.warning.Lock()
+	defer q.warning.Unlock()
+	header := `299 - ` + strconv.Quote(text)
+	if have := q.w.Header()["Warning"]; len(have) < maxWarnings && !slices.Contains(have, header) {
+		q.w.Header()["Warning"] = append(have, header)
+	}
+}
+
+// maxWarnings bounds the Warning headers of an answer.
+const maxWarnings = 64
 
 func (q *request) attributes() *access.Attributes {
 	t := &q.target

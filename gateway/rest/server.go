@@ -12,6 +12,7 @@ import (
 
 	"taffrail.dev/events/journal"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/gateway/admission"
 	"taffrail.dev/gateway/kind"
 	"taffrail.dev/gateway/rest/ownership"
 )
@@ -25,6 +26,13 @@ type Server struct {
 	owners   *ownership.Owners
 	metrics  *metrics
 	slots    chan struct{}
+
+	// What of the admission plugins has more to do than to admit.
+	validators []admission.Validator
+	connectors []admission.Connector
+	chargers   []admission.Charger
+	lanes      lanes
+
 	// draining ends when watches have to.
 	draining context.Context
 	drain    context.CancelFunc
@@ -43,6 +51,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	s.kinds.Store(newCatalog(cfg.Kinds, s.owners))
+	s.sortPlugins()
 	return s, nil
 }
 

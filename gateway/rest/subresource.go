@@ -26,6 +26,9 @@ func (s *Server) createOn(ctx context.Context, c *Call) (*Reply, error) {
 	if err := s.admit(ctx, c, body, nil); err != nil {
 		return nil, err
 	}
+	if err := s.judge(ctx, c, body, nil); err != nil {
+		return nil, err
+	}
 	t := s.begin(c)
 	return s.onCurrent(ctx, c, c.Expect, func(e *view.Entry) (*Reply, error) {
 		return s.createOnOnce(ctx, c, t, e, body.DeepCopyObject().(kind.Object))
@@ -96,6 +99,9 @@ func (s *Server) connection(ctx context.Context, c *Call) (http.Handler, error) 
 		return nil, err
 	}
 	c.Reader = s.cfg.View
+	if err := s.admitConnection(ctx, c); err != nil {
+		return nil, err
+	}
 	return c.sub.Connect(&c.Request, obj)
 }
 

@@ -74,9 +74,15 @@ func (t *tx) Create(r subject.Resource, obj kind.Object) {
 // Update adds the change of a companion object, Delete its removal. They do nothing if it is not there.
 func (t *tx) Update(r subject.Resource, obj kind.Object) {
 	if e := t.entry(r, obj.GetNamespace(), obj.GetName()); e != nil {
-		if old, err := e.Object(); err == nil {
-			t.add("update", eventv1.What_WHAT_UNSPECIFIED, r, obj, old, e.Sequence)
+		old, err := e.Object()
+		if err != nil {
+			return
 		}
+		expect := e.Sequence
+		if read, err := parseVersion(obj.GetResourceVersion()); err == nil && read != 0 {
+			expect = read
+		}
+		t.add("update", eventv1.What_WHAT_UNSPECIFIED, r, obj, old, expect)
 	}
 }
 

@@ -49,6 +49,11 @@ func (c *Call) owner() *ownership.Manager { return c.served.owners[c.Subresource
 
 // replace changes an existing object.
 func (s *Server) replace(ctx context.Context, c *Call, expect uint64, to change, own func(obj, old kind.Object)) (*Reply, error) {
+	done, err := s.turn(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	t := s.begin(c)
 	return s.onCurrent(ctx, c, expect, func(e *view.Entry) (*Reply, error) { return s.replaceOnce(ctx, c, t, e, to, own) })
 }
@@ -170,6 +175,9 @@ func (s *Server) settle(ctx context.Context, c *Call, obj, old kind.Object) erro
 	if err := validateChange(c, obj, old); err != nil {
 		return err
 	}
+	if err := s.judge(ctx, c, obj, old); err != nil {
+		return err
+	}
 	if k.Warnings != nil {
 		for _, text := range k.Warnings(obj, old) {
 			c.warn(text)
@@ -196,6 +204,11 @@ func (s *Server) store(ctx context.Context, c *Call, t *tx, e *view.Entry, obj, 
 			subject = nil
 		}
 		if err := k.Allocate(t, subject, old); err != nil {
+			return nil, err
+		}
+	}
+	if w.what != eventv1.What_DELETED {
+		if err := s.charge(ctx, c, t, obj, old); err != nil {
 			return nil, err
 		}
 	}

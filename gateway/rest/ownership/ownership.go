@@ -30,12 +30,14 @@ type Owners struct {
 	kinds     map[schema.GroupVersionKind]*kind.Kind
 }
 
+// Schemas are those of all kinds, for merging. They are large, and read at the first call.
+var Schemas = sync.OnceValue(func() managedfields.TypeConverter {
+	return &trusting{TypeConverter: applyconfigurations.NewTypeConverter(clientscheme.Scheme)}
+})
+
 // New makes the owners of kinds.
 func New(kinds []*kind.Kind) *Owners {
-	o := &Owners{kinds: map[schema.GroupVersionKind]*kind.Kind{}}
-	o.converter = sync.OnceValue(func() managedfields.TypeConverter {
-		return &trusting{TypeConverter: applyconfigurations.NewTypeConverter(clientscheme.Scheme)}
-	})
+	o := &Owners{converter: Schemas, kinds: map[schema.GroupVersionKind]*kind.Kind{}}
 	for _, k := range kinds {
 		o.kinds[k.GroupVersionKind] = k
 	}

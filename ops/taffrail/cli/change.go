@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"taffrail.dev/gateway/history"
+	eventv1 "taffrail.dev/proto/gen/event/v1"
 )
 
 const clock = "2006-01-02 15:04:05.000"
@@ -76,7 +77,19 @@ func wide(c *history.Change) string {
 			fields = append(fields, string(detail))
 		}
 	}
+	for _, s := range c.Admission.GetSteps() {
+		fields = append(fields, step(s))
+	}
 	return strings.Join(fields, ", ")
+}
+
+// step is what a plugin, webhook or policy changed: "a.mesh.example changed /spec/containers/1 /metadata/labels/x".
+func step(s *eventv1.AdmissionStep) string {
+	name := s.GetName()
+	if name == "" {
+		name = s.GetPlugin()
+	}
+	return name + " changed " + strings.Join(s.GetPaths(), " ")
 }
 
 func number(n uint64) string {

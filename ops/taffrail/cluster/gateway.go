@@ -14,9 +14,7 @@ import (
 	"taffrail.dev/events/journal"
 	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway"
-	"taffrail.dev/gateway/access"
 	"taffrail.dev/gateway/access/pki"
-	"taffrail.dev/gateway/admission"
 	"taffrail.dev/gateway/discovery/openapi"
 )
 
@@ -40,6 +38,10 @@ func (i *instance) newGateway(ctx context.Context) (*gateway.Gateway, error) {
 			return nil, err
 		}
 	}
+	audit, err := i.bus.Journal(bus.Gateway(), subject.Audit, journal.Options{})
+	if err != nil {
+		return nil, err
+	}
 	snapshots, err := i.snapshots(ctx, bus.Gateway())
 	if err != nil {
 		return nil, err
@@ -61,10 +63,10 @@ func (i *instance) newGateway(ctx context.Context) (*gateway.Gateway, error) {
 	}
 	kubelet := i.keys.KubeletClient.TLS()
 	return gateway.New(gateway.Config{
-		Journals: journals, Replicated: i.replicated(), Snapshots: snapshots, Commands: commands,
+		Journals: journals, Audit: audit, Replicated: i.replicated(), Snapshots: snapshots, Commands: commands,
 		Listener: listener, Plain: plain, Address: i.endpoint(listener).String(),
 		Serving: i.keys.Serving.TLS(), ClientCAs: i.keys.CA, KubeletClient: &kubelet,
-		TokenKey: i.keys.ServiceAccountKey, Admission: plugins, OpenAPI: documents,
+		TokenKey: i.keys.ServiceAccountKey, Admission: gateway.Plugins, OpenAPI: documents,
 		Log: i.Log, Metrics: i.metrics, Gather: i.metrics,
 	})
 }
@@ -72,11 +74,6 @@ func (i *instance) newGateway(ctx context.Context) (*gateway.Gateway, error) {
 // endpoint is where this gateway is reached from pods and other machines.
 func (i *instance) endpoint(listener net.Listener) netip.AddrPort {
 	return netip.AddrPortFrom(i.address, uint16(listener.Addr().(*net.TCPAddr).Port))
-}
-
-// plugins are the admission plugins, in their order.
-func plugins(p gateway.Parts) []admission.Plugin {
-	return append(admission.Default(), access.Escalation{Authorizer: p.Authorizer}, access.Signers{Authorize: p.Authorizer.Authorize})
 }
 
 func (i *instance) snapshots(ctx context.Context, role bus.Role) (*fold.Snapshots, error) {

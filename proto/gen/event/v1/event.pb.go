@@ -91,21 +91,24 @@ const (
 	What_DELETION_REQUESTED What = 8
 	// The object's tombstone.
 	What_DELETED What = 9
+	// Nothing happened: admission refused the write. Only on AUDIT, without state.
+	What_REFUSED What = 10
 )
 
 // Enum value maps for What.
 var (
 	What_name = map[int32]string{
-		0: "WHAT_UNSPECIFIED",
-		1: "CREATED",
-		2: "SPEC_CHANGED",
-		3: "STATUS_CHANGED",
-		4: "METADATA_CHANGED",
-		5: "BOUND",
-		6: "SCALED",
-		7: "EVICTED",
-		8: "DELETION_REQUESTED",
-		9: "DELETED",
+		0:  "WHAT_UNSPECIFIED",
+		1:  "CREATED",
+		2:  "SPEC_CHANGED",
+		3:  "STATUS_CHANGED",
+		4:  "METADATA_CHANGED",
+		5:  "BOUND",
+		6:  "SCALED",
+		7:  "EVICTED",
+		8:  "DELETION_REQUESTED",
+		9:  "DELETED",
+		10: "REFUSED",
 	}
 	What_value = map[string]int32{
 		"WHAT_UNSPECIFIED":   0,
@@ -118,6 +121,7 @@ var (
 		"EVICTED":            7,
 		"DELETION_REQUESTED": 8,
 		"DELETED":            9,
+		"REFUSED":            10,
 	}
 )
 
@@ -171,6 +175,8 @@ type Event struct {
 	What        What   `protobuf:"varint,10,opt,name=what,proto3,enum=taffrail.event.v1.What" json:"what,omitempty"`
 	// One line for a person: "scaled from 3 to 5", "probe liveness failed: ...".
 	Reason string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What admission did to this write; unset where it left it as it was.
+	Admission *Admission `protobuf:"bytes,12,opt,name=admission,proto3" json:"admission,omitempty"`
 	// Types that are valid to be assigned to Detail:
 	//
 	//	*Event_Scheduling
@@ -291,6 +297,13 @@ func (x *Event) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Event) GetAdmission() *Admission {
+	if x != nil {
+		return x.Admission
+	}
+	return nil
 }
 
 func (x *Event) GetDetail() isEvent_Detail {
@@ -894,11 +907,164 @@ func (x *Eviction) GetMessage() string {
 	return ""
 }
 
+// Admission is what plugins, webhooks and policies did to a write, in order. Values are not
+// in it: they may be secret.
+type Admission struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Steps []*AdmissionStep       `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`
+	// What webhooks and policies had to say for the audit, by "<name>/<key>".
+	Annotations   map[string]string `protobuf:"bytes,2,rep,name=annotations,proto3" json:"annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Admission) Reset() {
+	*x = Admission{}
+	mi := &file_event_v1_event_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Admission) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Admission) ProtoMessage() {}
+
+func (x *Admission) ProtoReflect() protoreflect.Message {
+	mi := &file_event_v1_event_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Admission.ProtoReflect.Descriptor instead.
+func (*Admission) Descriptor() ([]byte, []int) {
+	return file_event_v1_event_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Admission) GetSteps() []*AdmissionStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Admission) GetAnnotations() map[string]string {
+	if x != nil {
+		return x.Annotations
+	}
+	return nil
+}
+
+// AdmissionStep is one change or one refusal.
+type AdmissionStep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plugin: MutatingAdmissionWebhook, ValidatingAdmissionPolicy, ResourceQuota, ...
+	Plugin string `protobuf:"bytes,1,opt,name=plugin,proto3" json:"plugin,omitempty"`
+	// The webhook or the policy, empty for a plugin of its own mind; configuration is the object that
+	// names the webhook, or the policy's binding.
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Configuration string `protobuf:"bytes,3,opt,name=configuration,proto3" json:"configuration,omitempty"`
+	// JSON pointers of what it changed, at most 64.
+	Paths []string `protobuf:"bytes,4,rep,name=paths,proto3" json:"paths,omitempty"`
+	// Whether it refused, and the answer.
+	Refused       bool   `protobuf:"varint,5,opt,name=refused,proto3" json:"refused,omitempty"`
+	Code          int32  `protobuf:"varint,6,opt,name=code,proto3" json:"code,omitempty"`
+	Message       string `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdmissionStep) Reset() {
+	*x = AdmissionStep{}
+	mi := &file_event_v1_event_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdmissionStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdmissionStep) ProtoMessage() {}
+
+func (x *AdmissionStep) ProtoReflect() protoreflect.Message {
+	mi := &file_event_v1_event_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdmissionStep.ProtoReflect.Descriptor instead.
+func (*AdmissionStep) Descriptor() ([]byte, []int) {
+	return file_event_v1_event_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *AdmissionStep) GetPlugin() string {
+	if x != nil {
+		return x.Plugin
+	}
+	return ""
+}
+
+func (x *AdmissionStep) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AdmissionStep) GetConfiguration() string {
+	if x != nil {
+		return x.Configuration
+	}
+	return ""
+}
+
+func (x *AdmissionStep) GetPaths() []string {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+func (x *AdmissionStep) GetRefused() bool {
+	if x != nil {
+		return x.Refused
+	}
+	return false
+}
+
+func (x *AdmissionStep) GetCode() int32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *AdmissionStep) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 var File_event_v1_event_proto protoreflect.FileDescriptor
 
 const file_event_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x14event/v1/event.proto\x12\x11taffrail.event.v1\"\xa5\x05\n" +
+	"\x14event/v1/event.proto\x12\x11taffrail.event.v1\"\xe1\x05\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\x12.\n" +
@@ -911,7 +1077,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\vcorrelation\x18\t \x01(\x04R\vcorrelation\x12+\n" +
 	"\x04what\x18\n" +
 	" \x01(\x0e2\x17.taffrail.event.v1.WhatR\x04what\x12\x16\n" +
-	"\x06reason\x18\v \x01(\tR\x06reason\x12?\n" +
+	"\x06reason\x18\v \x01(\tR\x06reason\x12:\n" +
+	"\tadmission\x18\f \x01(\v2\x1c.taffrail.event.v1.AdmissionR\tadmission\x12?\n" +
 	"\n" +
 	"scheduling\x18\x14 \x01(\v2\x1d.taffrail.event.v1.SchedulingH\x00R\n" +
 	"scheduling\x126\n" +
@@ -970,11 +1137,25 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06output\x18\x05 \x01(\tR\x06output\"4\n" +
 	"\bEviction\x12\x0e\n" +
 	"\x02by\x18\x01 \x01(\tR\x02by\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage*N\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"\xd4\x01\n" +
+	"\tAdmission\x126\n" +
+	"\x05steps\x18\x01 \x03(\v2 .taffrail.event.v1.AdmissionStepR\x05steps\x12O\n" +
+	"\vannotations\x18\x02 \x03(\v2-.taffrail.event.v1.Admission.AnnotationsEntryR\vannotations\x1a>\n" +
+	"\x10AnnotationsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbf\x01\n" +
+	"\rAdmissionStep\x12\x16\n" +
+	"\x06plugin\x18\x01 \x01(\tR\x06plugin\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12$\n" +
+	"\rconfiguration\x18\x03 \x01(\tR\rconfiguration\x12\x14\n" +
+	"\x05paths\x18\x04 \x03(\tR\x05paths\x12\x18\n" +
+	"\arefused\x18\x05 \x01(\bR\arefused\x12\x12\n" +
+	"\x04code\x18\x06 \x01(\x05R\x04code\x12\x18\n" +
+	"\amessage\x18\a \x01(\tR\amessage*N\n" +
 	"\bEncoding\x12\x18\n" +
 	"\x14ENCODING_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ENCODING_PROTOBUF\x10\x01\x12\x11\n" +
-	"\rENCODING_JSON\x10\x02*\xae\x01\n" +
+	"\rENCODING_JSON\x10\x02*\xbb\x01\n" +
 	"\x04What\x12\x14\n" +
 	"\x10WHAT_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aCREATED\x10\x01\x12\x10\n" +
@@ -986,7 +1167,9 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06SCALED\x10\x06\x12\v\n" +
 	"\aEVICTED\x10\a\x12\x16\n" +
 	"\x12DELETION_REQUESTED\x10\b\x12\v\n" +
-	"\aDELETED\x10\tB)Z'taffrail.dev/proto/gen/event/v1;eventv1b\x06proto3"
+	"\aDELETED\x10\t\x12\v\n" +
+	"\aREFUSED\x10\n" +
+	"B)Z'taffrail.dev/proto/gen/event/v1;eventv1b\x06proto3"
 
 var (
 	file_event_v1_event_proto_rawDescOnce sync.Once
@@ -1001,38 +1184,44 @@ func file_event_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_event_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_event_v1_event_proto_goTypes = []any{
-	(Encoding)(0),      // 0: taffrail.event.v1.Encoding
-	(What)(0),          // 1: taffrail.event.v1.What
-	(*Event)(nil),      // 2: taffrail.event.v1.Event
-	(*Actor)(nil),      // 3: taffrail.event.v1.Actor
-	(*ObjectRef)(nil),  // 4: taffrail.event.v1.ObjectRef
-	(*Scheduling)(nil), // 5: taffrail.event.v1.Scheduling
-	(*NodeScore)(nil),  // 6: taffrail.event.v1.NodeScore
-	(*Rollout)(nil),    // 7: taffrail.event.v1.Rollout
-	(*Container)(nil),  // 8: taffrail.event.v1.Container
-	(*Eviction)(nil),   // 9: taffrail.event.v1.Eviction
-	nil,                // 10: taffrail.event.v1.Scheduling.RefusedEntry
-	nil,                // 11: taffrail.event.v1.NodeScore.ByPluginEntry
+	(Encoding)(0),         // 0: taffrail.event.v1.Encoding
+	(What)(0),             // 1: taffrail.event.v1.What
+	(*Event)(nil),         // 2: taffrail.event.v1.Event
+	(*Actor)(nil),         // 3: taffrail.event.v1.Actor
+	(*ObjectRef)(nil),     // 4: taffrail.event.v1.ObjectRef
+	(*Scheduling)(nil),    // 5: taffrail.event.v1.Scheduling
+	(*NodeScore)(nil),     // 6: taffrail.event.v1.NodeScore
+	(*Rollout)(nil),       // 7: taffrail.event.v1.Rollout
+	(*Container)(nil),     // 8: taffrail.event.v1.Container
+	(*Eviction)(nil),      // 9: taffrail.event.v1.Eviction
+	(*Admission)(nil),     // 10: taffrail.event.v1.Admission
+	(*AdmissionStep)(nil), // 11: taffrail.event.v1.AdmissionStep
+	nil,                   // 12: taffrail.event.v1.Scheduling.RefusedEntry
+	nil,                   // 13: taffrail.event.v1.NodeScore.ByPluginEntry
+	nil,                   // 14: taffrail.event.v1.Admission.AnnotationsEntry
 }
 var file_event_v1_event_proto_depIdxs = []int32{
 	3,  // 0: taffrail.event.v1.Event.actor:type_name -> taffrail.event.v1.Actor
 	4,  // 1: taffrail.event.v1.Event.object:type_name -> taffrail.event.v1.ObjectRef
 	1,  // 2: taffrail.event.v1.Event.what:type_name -> taffrail.event.v1.What
-	5,  // 3: taffrail.event.v1.Event.scheduling:type_name -> taffrail.event.v1.Scheduling
-	7,  // 4: taffrail.event.v1.Event.rollout:type_name -> taffrail.event.v1.Rollout
-	8,  // 5: taffrail.event.v1.Event.container:type_name -> taffrail.event.v1.Container
-	9,  // 6: taffrail.event.v1.Event.eviction:type_name -> taffrail.event.v1.Eviction
-	0,  // 7: taffrail.event.v1.Event.encoding:type_name -> taffrail.event.v1.Encoding
-	10, // 8: taffrail.event.v1.Scheduling.refused:type_name -> taffrail.event.v1.Scheduling.RefusedEntry
-	6,  // 9: taffrail.event.v1.Scheduling.scores:type_name -> taffrail.event.v1.NodeScore
-	11, // 10: taffrail.event.v1.NodeScore.by_plugin:type_name -> taffrail.event.v1.NodeScore.ByPluginEntry
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	10, // 3: taffrail.event.v1.Event.admission:type_name -> taffrail.event.v1.Admission
+	5,  // 4: taffrail.event.v1.Event.scheduling:type_name -> taffrail.event.v1.Scheduling
+	7,  // 5: taffrail.event.v1.Event.rollout:type_name -> taffrail.event.v1.Rollout
+	8,  // 6: taffrail.event.v1.Event.container:type_name -> taffrail.event.v1.Container
+	9,  // 7: taffrail.event.v1.Event.eviction:type_name -> taffrail.event.v1.Eviction
+	0,  // 8: taffrail.event.v1.Event.encoding:type_name -> taffrail.event.v1.Encoding
+	12, // 9: taffrail.event.v1.Scheduling.refused:type_name -> taffrail.event.v1.Scheduling.RefusedEntry
+	6,  // 10: taffrail.event.v1.Scheduling.scores:type_name -> taffrail.event.v1.NodeScore
+	13, // 11: taffrail.event.v1.NodeScore.by_plugin:type_name -> taffrail.event.v1.NodeScore.ByPluginEntry
+	11, // 12: taffrail.event.v1.Admission.steps:type_name -> taffrail.event.v1.AdmissionStep
+	14, // 13: taffrail.event.v1.Admission.annotations:type_name -> taffrail.event.v1.Admission.AnnotationsEntry
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_event_v1_event_proto_init() }
@@ -1052,7 +1241,7 @@ func file_event_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_v1_event_proto_rawDesc), len(file_event_v1_event_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
