@@ -16,6 +16,7 @@ import (
 func jobKind() *Kind {
 	return &Kind{
 		GroupVersionKind: gvk("batch", "v1", "Job"), Resource: "jobs", Categories: []string{"all"}, Namespaced: true,
+		OrphansByDefault: true,
 		New:              func() Object { return new(batchv1.Job) },
 		NewList:          func() runtime.Object { return new(batchv1.JobList) },
 		Default:          on(defaultJob),

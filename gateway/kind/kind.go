@@ -67,6 +67,8 @@ type Kind struct {
 	// Grace is the seconds of graceful deletion for a request's
 	// gracePeriodSeconds (nil if absent); nil func for kinds deleted at once.
 	Grace func(obj Object, asked *int64) int64
+	// OrphansByDefault: a deletion that names no propagation policy leaves what the object owns alone.
+	OrphansByDefault bool
 	// DeleteFinalizers returns the finalizers that a deletion waits for beside metadata's (a namespace's
 	// spec.finalizers): the object is removed once both are empty.
 	DeleteFinalizers func(obj Object) []string

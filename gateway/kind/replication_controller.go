@@ -15,6 +15,7 @@ func replicationControllerKind() *Kind {
 	return &Kind{
 		GroupVersionKind: core("ReplicationController"), Resource: "replicationcontrollers", ShortNames: []string{"rc"},
 		Categories: []string{"all"}, Namespaced: true,
+		OrphansByDefault: true,
 		New:      func() Object { return new(controller) },
 		NewList:  func() runtime.Object { return new(corev1.ReplicationControllerList) },
 		Default:  on(defaultReplicationController),

@@ -68,7 +68,7 @@ func (s *Server) deleteOnce(ctx context.Context, c *Call, t *tx, e *view.Entry) 
 		return nil, err
 	}
 	obj.SetResourceVersion("")
-	obj.SetFinalizers(propagated(obj.GetFinalizers(), &c.Delete))
+	obj.SetFinalizers(propagated(k.Kind, obj.GetFinalizers(), &c.Delete))
 	markDeleted(c, obj)
 	w := write{kind: k.Kind, obj: obj, old: old, expect: e.Sequence, verb: c.Verb}
 	gone := released(k, obj)
@@ -116,7 +116,7 @@ func markDeleted(c *Call, obj kind.Object) {
 }
 
 // propagated is an object's finalizers as the propagation policy wants them.
-func propagated(finalizers []string, o *metav1.DeleteOptions) []string {
+func propagated(k *kind.Kind, finalizers []string, o *metav1.DeleteOptions) []string {
 	var want string
 	switch {
 	case o.PropagationPolicy != nil && *o.PropagationPolicy == metav1.DeletePropagationForeground:
@@ -125,13 +125,19 @@ func propagated(finalizers []string, o *metav1.DeleteOptions) []string {
 		o.OrphanDependents != nil && *o.OrphanDependents:
 		want = metav1.FinalizerOrphanDependents
 	case o.PropagationPolicy == nil && o.OrphanDependents == nil:
-		return finalizers
+		if !k.OrphansByDefault || slices.ContainsFunc(finalizers, propagates) {
+			return finalizers
+		}
+		want = metav1.FinalizerOrphanDependents
 	}
-	out := slices.DeleteFunc(slices.Clone(finalizers), func(f string) bool {
-		return f != want && (f == metav1.FinalizerDeleteDependents || f == metav1.FinalizerOrphanDependents)
-	})
+	out := slices.DeleteFunc(slices.Clone(finalizers), func(f string) bool { return f != want && propagates(f) })
 	if want != "" && !slices.Contains(out, want) {
 		out = append(out, want)
 	}
 	return out
+}
+
+// propagates says whether a finalizer is one of the garbage collector's.
+func propagates(finalizer string) bool {
+	return finalizer == metav1.FinalizerDeleteDependents || finalizer == metav1.FinalizerOrphanDependents
 }

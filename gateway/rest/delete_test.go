@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -128,5 +129,36 @@ func TestScaleStatusAndGeneration(t *testing.T) {
 	got, err = deployments.UpdateStatus(t.Context(), got, metav1.UpdateOptions{})
 	if err != nil || got.Status.Replicas != 4 || *got.Spec.Replicas != 5 || got.Generation != 2 {
 		t.Fatalf("%v %+v", err, got)
+	}
+}
+
+// TestDefaultPropagation deletes without a policy: most kinds' dependents go too, those of replication controllers
+// and jobs are left alone, as their first versions had it.
+func TestDefaultPropagation(t *testing.T) {
+	t.Parallel()
+	c := serve(t).client(t, asJSON)
+	template := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"a": "b"}}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}},
+	}
+	controllers := c.CoreV1().ReplicationControllers("ns")
+	_, err := controllers.Create(t.Context(), &corev1.ReplicationController{
+		ObjectMeta: metav1.ObjectMeta{Name: "r"}, Spec: corev1.ReplicationControllerSpec{Template: &template},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := controllers.Delete(t.Context(), "r", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := controllers.Get(t.Context(), "r", metav1.GetOptions{})
+	if err != nil || !slices.Equal(got.Finalizers, []string{metav1.FinalizerOrphanDependents}) {
+		t.Errorf("without a policy: %v, %v", got.Finalizers, err)
+	}
+	background := metav1.DeletePropagationBackground
+	if err := controllers.Delete(t.Context(), "r", metav1.DeleteOptions{PropagationPolicy: &background}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := controllers.Get(t.Context(), "r", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("in the background: %v", err)
 	}
 }
