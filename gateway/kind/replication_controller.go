@@ -16,12 +16,12 @@ func replicationControllerKind() *Kind {
 		GroupVersionKind: core("ReplicationController"), Resource: "replicationcontrollers", ShortNames: []string{"rc"},
 		Categories: []string{"all"}, Namespaced: true,
 		OrphansByDefault: true,
-		New:      func() Object { return new(controller) },
-		NewList:  func() runtime.Object { return new(corev1.ReplicationControllerList) },
-		Default:  on(defaultReplicationController),
-		Prepare:  keepsStatus(func(c *controller) *corev1.ReplicationControllerStatus { return &c.Status }),
-		Spec:     part(func(c *controller) any { return &c.Spec }),
-		Validate: validates(func(c, _ *controller) field.ErrorList { return validateReplicationController(c) }),
+		New:              func() Object { return new(controller) },
+		NewList:          func() runtime.Object { return new(corev1.ReplicationControllerList) },
+		Default:          on(defaultReplicationController),
+		Prepare:          keepsStatus(func(c *controller) *corev1.ReplicationControllerStatus { return &c.Status }),
+		Spec:             part(func(c *controller) any { return &c.Spec }),
+		Validate:         validates(func(c, _ *controller) field.ErrorList { return validateReplicationController(c) }),
 		Warnings: warns(func(c, old *controller) []string {
 			if old != nil || c.Spec.Template == nil {
 				return nil

@@ -72,7 +72,7 @@ func lifeOf[T, L any, P interface {
 		if text, _ := json.Marshal(list); err != nil || !strings.Contains(string(text), string(made.GetUID())) {
 			t.Errorf("list: %v", err)
 		}
-		if err := client.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+		if err := client.Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)}); err != nil {
 			t.Fatalf("delete: %v", err)
 		}
 		lived(t, events)

@@ -58,6 +58,8 @@ func (s *Server) serveWatch(ctx context.Context, q *request) error {
 	if !ok {
 		return apierrors.NewInternalError(http.ErrNotSupported)
 	}
+	// What is written once the client knows that the watch has begun is an event of it.
+	begin := q.table.Snapshot()
 	w := &watching{server: s, q: q, sel: sel, flusher: flusher, frames: newFrames(q, s.cfg.Now)}
 	done := s.metrics.long(q)
 	defer done()
@@ -70,7 +72,7 @@ func (s *Server) serveWatch(ctx context.Context, q *request) error {
 	q.code = http.StatusOK
 	q.w.WriteHeader(q.code)
 	flusher.Flush()
-	if err := w.run(ctx, o, initial); err != nil && ctx.Err() == nil {
+	if err := w.run(ctx, o, initial, begin); err != nil && ctx.Err() == nil {
 		w.fail(err)
 	}
 	return nil
@@ -93,13 +95,13 @@ func (s *Server) startOf(ctx context.Context, q *request, o *metav1.ListOptions)
 	return initial, s.atLeast(ctx, &q.Call, o.ResourceVersion)
 }
 
-func (w *watching) run(ctx context.Context, o *metav1.ListOptions, initial bool) error {
+func (w *watching) run(ctx context.Context, o *metav1.ListOptions, initial bool, begin view.Snapshot) error {
 	if initial {
-		if err := w.present(o); err != nil {
+		if err := w.present(o, begin); err != nil {
 			return err
 		}
 	} else if o.ResourceVersion == "" || o.ResourceVersion == "0" {
-		w.after = w.q.table.Snapshot().Sequence
+		w.after = begin.Sequence
 	} else {
 		var err error
 		if w.after, err = parseVersion(o.ResourceVersion); err != nil {
@@ -120,11 +122,10 @@ func (w *watching) run(ctx context.Context, o *metav1.ListOptions, initial bool)
 }
 
 // present sends what there is.
-func (w *watching) present(o *metav1.ListOptions) error {
-	snapshot := w.q.table.Snapshot()
-	w.after = snapshot.Sequence
+func (w *watching) present(o *metav1.ListOptions, begin view.Snapshot) error {
+	w.after = begin.Sequence
 	var err error
-	snapshot.Ascend(w.sel.namespace, "", func(e *view.Entry) bool {
+	begin.Ascend(w.sel.namespace, "", func(e *view.Entry) bool {
 		if w.sel.matches(e) {
 			err = w.add(watch.Added, e)
 		}
