@@ -50,11 +50,6 @@ func (c *Call) owner() *ownership.Manager { return c.served.owners[c.Subresource
 // replace is the loop of every write to an existing object: change it, decide, append; again if
 // another write came between and the client did not insist on a version.
 func (s *Server) replace(ctx context.Context, c *Call, expect uint64, to change, own func(obj, old kind.Object)) (*Reply, error) {
-	done, err := s.turn(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
 	t := s.begin(c)
 	for range attempts {
 		e, err := s.current(ctx, c, expect)
