@@ -37,7 +37,7 @@ type Connector interface {
 // Charger takes part in what a write appends.
 type Charger interface {
 	Plugin
-	// Lane names what requests contend for; those of one lane are decided one after the other. Empty for none.
+	// Lane names what creates contend for; those of one lane are decided one after the other, once they are admitted. Empty for none.
 	Lane(r *kind.Request) string
 	// Charge may add companion writes to tx, or refuse. It is called for every attempt, last before the append.
 	Charge(ctx context.Context, r *kind.Request, tx kind.Tx, obj, old kind.Object) error

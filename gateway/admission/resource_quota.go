@@ -28,12 +28,9 @@ func (ResourceQuota) Admit(context.Context, *kind.Request, kind.Object, kind.Obj
 	return nil
 }
 
-// Lane has the writes of a namespace with quotas decided one after the other.
+// Lane has the creates of a namespace with quotas decided one after the other.
 func (ResourceQuota) Lane(q *kind.Request) string {
-	if r := q.Kind.SubjectResource(); q.Verb == "update" && q.Subresource == "" && r != subject.Services && r != volumeClaims {
-		return "" // it uses no more than before
-	}
-	if q.Namespace == "" || q.Subresource != "" && q.Subresource != "resize" || len(q.Reader.List(resourceQuotas, q.Namespace)) == 0 {
+	if q.Namespace == "" || q.Subresource != "" || len(q.Reader.List(resourceQuotas, q.Namespace)) == 0 {
 		return ""
 	}
 	return "quota/" + q.Namespace

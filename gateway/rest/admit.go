@@ -70,8 +70,8 @@ func (s *Server) admitConnection(ctx context.Context, c *Call) error {
 	return nil
 }
 
-// turn waits until the call may be decided: calls that contend for one thing, such as a namespace's quota,
-// would otherwise only lose races against each other.
+// turn waits until a create may be decided: those that contend for one thing, such as a namespace's quota, would otherwise
+// only lose races against each other. No webhook is asked in a turn: it may write where it would have to wait for that very turn.
 func (s *Server) turn(ctx context.Context, c *Call) (done func(), err error) {
 	for _, plugin := range s.chargers {
 		if lane := plugin.Lane(&c.Request); lane != "" {

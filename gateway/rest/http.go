@@ -8,10 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -33,7 +31,7 @@ type request struct {
 	code   int
 	size   int
 
-	warning sync.Mutex // guards the Warning headers
+	warnings warnings
 }
 
 // ServeHTTP authenticates, authorizes, bounds and answers.
@@ -147,19 +145,6 @@ func (s *Server) serveResource(q *request) error {
 	defer cancel()
 	return s.serveVerb(ctx, q)
 }
-
-// addWarning adds a Warning header once. A deletion of many objects warns from several goroutines.
-func (q *request) addWarning(text string) {
-	q.warning.Lock()
-	defer q.warning.Unlock()
-	header := `299 - ` + strconv.Quote(text)
-	if have := q.w.Header()["Warning"]; len(have) < maxWarnings && !slices.Contains(have, header) {
-		q.w.Header()["Warning"] = append(have, header)
-	}
-}
-
-// maxWarnings bounds the Warning headers of an answer.
-const maxWarnings = 64
 
 func (q *request) attributes() *access.Attributes {
 	t := &q.target

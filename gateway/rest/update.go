@@ -49,11 +49,6 @@ func (c *Call) owner() *ownership.Manager { return c.served.owners[c.Subresource
 
 // replace changes an existing object.
 func (s *Server) replace(ctx context.Context, c *Call, expect uint64, to change, own func(obj, old kind.Object)) (*Reply, error) {
-	done, err := s.turn(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
 	t := s.begin(c)
 	return s.onCurrent(ctx, c, expect, func(e *view.Entry) (*Reply, error) { return s.replaceOnce(ctx, c, t, e, to, own) })
 }
