@@ -57,11 +57,17 @@ func (s *Server) replace(ctx context.Context, c *Call, expect uint64, to change,
 			return nil, err
 		}
 		reply, err := s.replaceOnce(ctx, c, t, e, to, own)
-		if !errors.Is(err, errRace) {
+		if !errors.Is(err, errRace) && !(err != nil && s.outdated(ctx, c, e)) {
 			return reply, err
 		}
 	}
 	return nil, errModified(c.served.gr, c.Name)
+}
+
+// outdated says whether an object has changed that a refusal was decided on: the view may lag behind what the
+// client knows.
+func (s *Server) outdated(ctx context.Context, c *Call, e *view.Entry) bool {
+	return s.cfg.View.Fresh(ctx, c.table) == nil && c.table.Snapshot().Get(c.Namespace, c.Name) != e
 }
 
 // current is the stored object, of the version and uid that the call insists on.
