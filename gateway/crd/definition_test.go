@@ -195,6 +195,7 @@ func TestRoles(t *testing.T) {
 	if _, err := d.kube.RbacV1().ClusterRoleBindings().Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	d.settle(t)
 	as := clientrest.CopyConfig(d.config)
 	as.Impersonate.UserName = "ann"
 	ann := dynamic.NewForConfigOrDie(as).Resource(gvr("example.com", "v1", "backups")).Namespace(corev1.NamespaceDefault)

@@ -39,7 +39,7 @@ func All(h Hooks) []*Kind {
 		serviceAccountKind(h), eventKind(), newEventKind(),
 		claimKind(), persistentVolumeKind(), replicationControllerKind(), podTemplateKind(), limitRangeKind(), resourceQuotaKind(),
 		deploymentKind(), replicaSetKind(), statefulSetKind(), daemonSetKind(), controllerRevisionKind(),
-		jobKind(), cronJobKind(), podAutoscalerKind(),
+		jobKind(), cronJobKind(), podAutoscalerKind(), podAutoscalerV1Kind(podAutoscalerKind()),
 		endpointSliceKind(), leaseKind(), ipAddressKind(), serviceCIDRKind(), nodePortKind(),
 		ingressKind(), ingressClassKind(), networkPolicyKind(),
 		storageClassKind(), volumeAttributesClassKind(), csiDriverKind(), csiNodeKind(), csiStorageCapacityKind(), volumeAttachmentKind(),

@@ -45,7 +45,7 @@ func TestKindsAreWhole(t *testing.T) {
 	t.Parallel()
 	resources, shorts := map[string]bool{}, map[string]string{}
 	for _, k := range kind.All(everything()) {
-		id := k.GroupVersionResource().GroupResource().String()
+		id := k.GroupVersionResource().String()
 		if resources[id] {
 			t.Errorf("%s: two kinds", id)
 		}

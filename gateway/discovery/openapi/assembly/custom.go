@@ -169,17 +169,18 @@ func PartOf(kinds []*kind.Kind, models map[string]*spec.Schema) (Part, error) {
 
 func encodePart(built *spec.Swagger) (Part, error) {
 	var p Part
-	var err error
-	if p.Paths, err = members(built.Paths); err != nil {
-		return p, err
-	}
-	if p.Definitions, err = members(built.Definitions); err != nil {
-		return p, err
-	}
 	body, err := json.Marshal(built)
 	if err != nil {
 		return p, err
 	}
+	var encoded struct {
+		Paths, Definitions json.RawMessage
+		Parameters         map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(body, &encoded); err != nil {
+		return p, err
+	}
+	p.Paths, p.Definitions = members(encoded.Paths), members(encoded.Definitions)
 	parsed, err := openapiv2.ParseDocument(body)
 	if err != nil {
 		return p, err
@@ -188,11 +189,11 @@ func encodePart(built *spec.Swagger) (Part, error) {
 	if p.Protobuf, err = (proto.MarshalOptions{Deterministic: true}).Marshal(only); err != nil {
 		return p, err
 	}
-	p.Parameters, err = encodeParameters(built, parsed)
+	p.Parameters, err = encodeParameters(encoded.Parameters, parsed)
 	return p, err
 }
 
-func encodeParameters(built *spec.Swagger, parsed *openapiv2.Document) (map[string]Document, error) {
+func encodeParameters(texts map[string]json.RawMessage, parsed *openapiv2.Document) (map[string]Document, error) {
 	out := map[string]Document{}
 	for _, named := range parsed.GetParameters().GetAdditionalProperties() {
 		only := &openapiv2.Document{Parameters: &openapiv2.ParameterDefinitions{AdditionalProperties: []*openapiv2.NamedParameter{named}}}
@@ -200,22 +201,14 @@ func encodeParameters(built *spec.Swagger, parsed *openapiv2.Document) (map[stri
 		if err != nil {
 			return nil, err
 		}
-		body, err := json.Marshal(built.Parameters[named.GetName()])
-		if err != nil {
-			return nil, err
-		}
-		out[named.GetName()] = Document{body, encoded}
+		out[named.GetName()] = Document{texts[named.GetName()], encoded}
 	}
 	return out, nil
 }
 
 // members is an object's JSON without its braces.
-func members(v any) ([]byte, error) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(bytes.TrimPrefix(body, []byte("{")), []byte("}")), nil
+func members(object []byte) []byte {
+	return bytes.Clone(bytes.TrimSuffix(bytes.TrimPrefix(object, []byte("{")), []byte("}")))
 }
 
 // ModelsOf are the models of kinds with all that they refer to, by name, as OpenAPI v3 describes them: what their
