@@ -19,6 +19,7 @@ import (
 	"taffrail.dev/services/garbage"
 	"taffrail.dev/services/namespace"
 	"taffrail.dev/services/nodelife"
+	"taffrail.dev/services/protection"
 	"taffrail.dev/services/replicaset"
 	"taffrail.dev/services/scheduler"
 	"taffrail.dev/services/serviceaccount"
@@ -61,6 +62,7 @@ func All(c Config) []Service {
 		controller("keeps as many pods as replica sets say", replicaset.New()),
 		controller("tells which pods are behind a service", endpoints.New()),
 		controller("counts what disruption budgets can spare", disruption.New()),
+		controller("holds volumes and claims while they are in use", protection.New()),
 		controller("empties namespaces that end", namespace.New(c.Resources)),
 		controller("deletes what lost its owner", garbage.New(c.Resources)),
 		vouching(controller("gives every namespace its service account", serviceaccount.New(string(c.Authority)))),
