@@ -3,6 +3,7 @@
 package brief
 
 import (
+	"slices"
 	"strconv"
 	"time"
 	"unique"
@@ -30,6 +31,8 @@ type Pod struct {
 	Phase               corev1.PodPhase
 	// IPs are all of its addresses.
 	IPs []string
+	// Claims are the volume claims that it names, those made for it included.
+	Claims []string
 	// Ready is its condition, ReadySince when that last changed; Disrupted says that it is to go.
 	Ready, Disrupted bool
 	ReadySince       time.Time
@@ -56,7 +59,7 @@ var (
 	containerPorts = fields{1: nil, 6: nil, 24: nil}
 	read           = fields{
 		1: {1: nil, 3: nil, 5: nil, 7: nil, 8: nil, 9: nil, 11: nil, 12: nil, 13: nil},
-		2: {10: nil, 16: nil, 17: nil, 19: nil, 38: nil, 20: {1: nil, 24: nil}},
+		2: {1: {1: nil, 2: {10: nil, 29: {}}}, 10: nil, 16: nil, 17: nil, 19: nil, 38: nil, 20: {1: nil, 24: nil}},
 		3: {1: nil, 2: nil, 6: nil, 8: {1: nil, 5: nil}, 10: {1: nil, 5: nil}, 12: nil},
 	}
 	tolerations = fields{2: {22: nil}}
@@ -84,8 +87,25 @@ func (p *Pod) Unmarshal(state []byte) error {
 	p.scheduler, p.Gated = unique.Make(whole.Spec.SchedulerName), len(whole.Spec.SchedulingGates) > 0
 	p.tolerations = unique.Make(string(tolerations.sift(scratch[:0], state)))
 	p.ports = unique.Make(string(ports.sift(scratch[:0], state)))
+	p.Claims = claimsOf(&whole)
 	p.readStatus(&whole)
 	return nil
+}
+
+func claimsOf(p *corev1.Pod) (names []string) {
+	for i := range p.Spec.Volumes {
+		name := ""
+		switch v := &p.Spec.Volumes[i]; {
+		case v.PersistentVolumeClaim != nil:
+			name = v.PersistentVolumeClaim.ClaimName
+		case v.Ephemeral != nil:
+			name = p.Name + "-" + v.Name
+		}
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (p *Pod) readStatus(whole *corev1.Pod) {

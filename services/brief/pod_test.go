@@ -35,7 +35,12 @@ func whole() *corev1.Pod {
 			NodeName: "node-1", Hostname: "web", Subdomain: "sub", SchedulerName: "mine", SchedulingGates: []corev1.PodSchedulingGate{{Name: "wait"}},
 			Containers: []corev1.Container{container}, InitContainers: []corev1.Container{setup, mesh},
 			Tolerations: []corev1.Toleration{{Key: "gpu", Operator: corev1.TolerationOpExists}},
-			Volumes:     []corev1.Volume{{Name: "config"}},
+			Volumes: []corev1.Volume{
+				{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{Items: []corev1.KeyToPath{{Key: "a", Path: "b"}}}}},
+				{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "disk"}}},
+				{Name: "again", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "disk"}}},
+				{Name: "scratch", VolumeSource: corev1.VolumeSource{Ephemeral: &corev1.EphemeralVolumeSource{VolumeClaimTemplate: &corev1.PersistentVolumeClaimTemplate{}}}},
+			},
 		},
 		Status: corev1.PodStatus{
 			Phase: corev1.PodRunning, PodIP: "10.42.0.7", PodIPs: []corev1.PodIP{{IP: "10.42.0.7"}, {IP: "fd00::7"}},
@@ -81,7 +86,7 @@ func TestPod(t *testing.T) {
 		{"ready", p.Ready, true}, {"since", p.ReadySince.Unix(), int64(1700000000)}, {"disrupted", p.Disrupted, true},
 		{"cost", p.DeletionCost, int32(-5)}, {"restarts", [2]int32{p.Restarts, p.SidecarRestarts}, [2]int32{2, 4}},
 		{"owner", owner, brief.Owner{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web", UID: "rs"}}, {"controlled", controlled, true},
-		{"tolerations", p.Tolerations(), pod.Spec.Tolerations},
+		{"tolerations", p.Tolerations(), pod.Spec.Tolerations}, {"claims", p.Claims, []string{"disk", "web-1-scratch"}},
 	} {
 		if !reflect.DeepEqual(c.got, c.want) {
 			t.Errorf("%s is %v, not %v", c.what, c.got, c.want)

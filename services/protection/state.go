@@ -7,6 +7,7 @@ import (
 
 	"taffrail.dev/events/fold"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/services/brief"
 )
 
 // What the service writes.
@@ -54,7 +55,7 @@ func (s *state) Apply(e *fold.Event) []subject.Object {
 func (s *state) applyPod(key subject.Object, e *fold.Event) []subject.Object {
 	var used []subject.Object
 	if !e.Gone() {
-		pod, err := fold.Decode[corev1.Pod](e)
+		pod, err := fold.Decode[brief.Pod](e)
 		if err != nil {
 			return nil
 		}
@@ -79,23 +80,12 @@ func (s *state) applyPod(key subject.Object, e *fold.Event) []subject.Object {
 }
 
 // usedBy is the claims that a pod uses.
-func usedBy(p *corev1.Pod) (used []subject.Object) {
-	if p.Spec.NodeName == "" || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+func usedBy(p *brief.Pod) (used []subject.Object) {
+	if p.Node() == "" || p.Finished() {
 		return nil
 	}
-	for i := range p.Spec.Volumes {
-		name := ""
-		switch v := &p.Spec.Volumes[i]; {
-		case v.PersistentVolumeClaim != nil:
-			name = v.PersistentVolumeClaim.ClaimName
-		case v.Ephemeral != nil:
-			name = p.Name + "-" + v.Name
-		default:
-			continue
-		}
-		if c := (subject.Object{Resource: claims, Namespace: p.Namespace, Name: name}); !slices.Contains(used, c) {
-			used = append(used, c)
-		}
+	for _, name := range p.Claims {
+		used = append(used, subject.Object{Resource: claims, Namespace: p.GetNamespace(), Name: name})
 	}
 	return used
 }
