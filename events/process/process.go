@@ -20,6 +20,8 @@ type Spec struct {
 	// system:taffrail:<name>.
 	Name  string
 	Reads []subject.Resource
+	// Asks are the virtual kinds that it asks the gateway: reviews.
+	Asks []subject.Resource
 	// Writes are the fields that it writes, by resource: {Pods, "spec.nodeName"}.
 	Writes []Field
 }
