@@ -21,6 +21,7 @@ import (
 	"taffrail.dev/services/namespace"
 	"taffrail.dev/services/nodelife"
 	"taffrail.dev/services/replicaset"
+	"taffrail.dev/services/roles"
 	"taffrail.dev/services/scheduler"
 	"taffrail.dev/services/serviceaccount"
 )
@@ -69,6 +70,7 @@ func All(c Config) []Service {
 		controller("deletes what lost its owner", garbage.New(c.Resources)),
 		vouching(controller("gives every namespace its service account", serviceaccount.New(string(c.Authority)))),
 		signing(controller("approves, signs and cleans up requests for certificates", certificates.New(c.Signing))),
+		controller("writes the rules of roles made of others", roles.New()),
 		controller("watches nodes' heartbeats, evicts, gives out address ranges", nodelife.New(nodelife.Config{Pods: c.Pods})),
 		{Spec: dispatcher.Spec(), Does: "tells nodes what they have to know", Assigns: true, Run: func(ctx context.Context, d process.Deps) error {
 			return dispatcher.New(d, c.Assign, uuid.NewString).Run(ctx)

@@ -8,6 +8,7 @@ import (
 	"taffrail.dev/events/process"
 	"taffrail.dev/events/subject"
 	"taffrail.dev/services/certificates"
+	"taffrail.dev/services/roles"
 )
 
 // subresources are the doors through which fields are written that have one of their own.
@@ -33,6 +34,9 @@ func Rules(spec process.Spec) []rbacv1.PolicyRule {
 			rule.Verbs = []string{"create", "update", "patch", "delete"}
 		case f.Path == "status" || strings.HasPrefix(f.Path, "status."):
 			rule.Resources = []string{f.Resource.Name + "/status"}
+		}
+		if f == roles.Rules {
+			rule.Verbs = append(rule.Verbs, "escalate")
 		}
 		rules = append(rules, rule)
 		if verb := signers[f]; verb != "" {

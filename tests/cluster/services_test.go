@@ -104,6 +104,7 @@ func TestEveryPartAlone(t *testing.T) {
 	})
 	boundOnce(t, client, "alone")
 	certified(t, client, config)
+	aggregated(t, client)
 }
 
 // run runs a part of a cluster until the test's end, and returns once it is ready.
