@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"taffrail.dev/events/command"
@@ -17,7 +18,8 @@ import (
 var bootstrapper = kind.User{Name: "system:taffrail:bootstrap", Groups: []string{"system:masters", "system:authenticated"}}
 
 // Ensure creates the objects that the cluster lacks, in their order. Roles and bindings, and objects of the kinds
-// that `replace` names, are brought to what is given if they differ; others are left as they are.
+// that `replace` names, are brought to what is given if they differ; others are left as they are, and so
+// are the rules of roles that are made of others.
 func (g *Gateway) Ensure(ctx context.Context, objects []kind.Object, replace ...subject.Resource) error {
 	replaced := map[subject.Resource]bool{subject.ClusterRoles: true, subject.ClusterRoleBindings: true}
 	for _, r := range replace {
@@ -32,7 +34,7 @@ func (g *Gateway) Ensure(ctx context.Context, objects []kind.Object, replace ...
 		if apierrors.IsAlreadyExists(err) {
 			err = nil
 			if replaced[k.SubjectResource()] {
-				err = g.write(ctx, k, obj, "update")
+				err = g.write(ctx, k, g.aggregated(obj), "update")
 			}
 		}
 		if err != nil {
@@ -40,6 +42,19 @@ func (g *Gateway) Ensure(ctx context.Context, objects []kind.Object, replace ...
 		}
 	}
 	return nil
+}
+
+// aggregated is an object with what is there already of a field that is the service roles'.
+func (g *Gateway) aggregated(obj kind.Object) kind.Object {
+	role, ok := obj.(*rbacv1.ClusterRole)
+	if !ok || role.AggregationRule == nil {
+		return obj
+	}
+	if have, ok := g.view.Get(subject.ClusterRoles, "", role.Name); ok {
+		role = role.DeepCopy()
+		role.Rules = have.(*rbacv1.ClusterRole).Rules
+	}
+	return role
 }
 
 func (g *Gateway) kindOf(obj kind.Object) *kind.Kind {

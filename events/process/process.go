@@ -21,6 +21,8 @@ type Spec struct {
 	Name string
 	// Reads are the resources that it folds; subject.Every is all on STATE.
 	Reads []subject.Resource
+	// Asks are the virtual kinds that it asks the gateway: reviews.
+	Asks []subject.Resource
 	// Writes are the fields that it writes, by resource: {Pods, "spec.nodeName"}.
 	Writes []Field
 }
@@ -62,6 +64,10 @@ type Plan struct {
 	// commands that record for people what was done (core/v1 Events). Pure, as Decide. They are sent
 	// but neither waited for nor retried, and a failure of one is no failure of the turn.
 	Notes func(answers []Answer) []*commandv1.Command
+	// Then, if set, is called once all of Commands have succeeded, with their answers in their order, and
+	// goes on with the turn: for a decision that has to ask the gateway first, as whether a user may do
+	// something. Pure, as Decide. Without Commands, or when one failed, it is not called.
+	Then func(answers []Answer) Plan
 }
 
 // Answer is what became of one command of a plan.

@@ -193,21 +193,28 @@ func (l *loop) decide(k *key, now time.Time) {
 	k.cause = nil
 	plan := l.Decide(turn)
 	l.metrics.decisions.Inc()
-	k.after = time.Time{}
+	k.after, k.expected = time.Time{}, nil
+	if !l.begin(k, turn, plan, now) {
+		k.failures, k.err = 0, nil
+		l.schedule.rest(k)
+	}
+}
+
+// begin carries out a plan, the turn's first or one that follows; false if it has no commands.
+func (l *loop) begin(k *key, turn Turn, plan Plan, now time.Time) bool {
 	if plan.After > 0 {
 		k.after = now.Add(plan.After)
 	}
 	if len(plan.Commands) == 0 {
-		k.failures, k.err = 0, nil
-		l.schedule.rest(k)
-		return
+		return false
 	}
 	l.schedule.begin(k, len(plan.Commands))
-	k.turn, k.notes, k.answers = turn, plan.Notes, make([]Answer, len(plan.Commands))
+	k.turn, k.notes, k.then, k.answers = turn, plan.Notes, plan.Then, make([]Answer, len(plan.Commands))
 	for i, c := range plan.Commands {
 		stamp(c, turn)
 		l.pending = append(l.pending, sent{key: k, index: i, command: c})
 	}
+	return true
 }
 
 // stamp gives a command its id and, where the decision left them out, the event that

@@ -290,3 +290,51 @@ func TestNotesAreSentOnceAndTheirFailureIsNone(t *testing.T) {
 		}
 	})
 }
+
+func TestATurnGoesOnWithTheAnswersToWhatItAsked(t *testing.T) {
+	t.Parallel()
+	for _, refused := range []bool{false, true} {
+		asked := 0
+		run(t, func(b *bench, c *process.Controller, s *counter) {
+			b.put(config("a"), item{Want: 1}, nil)
+			decide := c.Decide
+			c.Decide = func(turn process.Turn) process.Plan {
+				next := decide(turn)
+				if len(next.Commands) == 0 {
+					return next
+				}
+				ask := command.Create(subject.Object{Resource: subject.Secrets, Name: "question"}, &item{}, "may I?")
+				return process.Plan{Commands: []*commandv1.Command{ask}, Then: func(answers []process.Answer) process.Plan {
+					if len(answers) != 1 || answers[0].Err != nil {
+						t.Errorf("answers %v", answers)
+					}
+					return next
+				}}
+			}
+			b.refuse = func(_ int, c *commandv1.Command) error {
+				if c.GetObject().GetResource() != "secrets" {
+					return nil
+				}
+				if asked++; refused && asked == 1 {
+					return errs.F("send command", errs.Forbidden, "no")
+				}
+				return nil
+			}
+		}, func(b *bench, c *counter) {
+			want := []string{"secrets", "configmaps"}
+			if refused {
+				want = []string{"secrets", "secrets", "configmaps"}
+			}
+			var got []string
+			for _, s := range b.sent() {
+				got = append(got, s.GetObject().GetResource())
+			}
+			if !slices.Equal(got, want) || c.items.Get("default", "a").Have != 1 {
+				t.Errorf("refused %t: sent %v, want %v", refused, got, want)
+			}
+			if sent := b.sent(); !refused && sent[1].GetCause() == 0 {
+				t.Error("what followed has lost its cause")
+			}
+		})
+	}
+}

@@ -43,6 +43,7 @@ type key struct {
 	// Of the turn whose commands are under way.
 	turn    Turn
 	notes   func([]Answer) []*commandv1.Command
+	then    func([]Answer) Plan
 	answers []Answer
 
 	timers entry
@@ -122,7 +123,6 @@ func (s *schedule) next() *key {
 // begin starts a key's turn of n commands.
 func (s *schedule) begin(k *key, n int) {
 	k.state, k.unanswered, k.failed, k.stubborn = sending, n, false, false
-	k.expected = nil
 }
 
 // await has a key wait for its effects, until a deadline; true if they are folded

@@ -57,7 +57,11 @@ func (l *loop) answered(s sent) {
 	if k.unanswered > 0 {
 		return
 	}
+	turn, then, answers := k.turn, k.then, k.answers
 	l.note(k)
+	if then != nil && !k.failed && l.begin(k, turn, then(answers), l.deps.Now()) {
+		return
+	}
 	if l.schedule.await(k, l.positions, l.deps.Now().Add(foldPatience)) {
 		l.settle(k)
 	}
@@ -82,7 +86,7 @@ func (l *loop) judge(k *key, s sent) {
 // note has what a turn notes about its commands sent, before the commands of later turns.
 func (l *loop) note(k *key) {
 	notes, answers, turn := k.notes, k.answers, k.turn
-	k.notes, k.answers, k.turn = nil, nil, Turn{}
+	k.notes, k.then, k.answers, k.turn = nil, nil, nil, Turn{}
 	if notes == nil {
 		return
 	}

@@ -23,7 +23,6 @@ type Authorizer struct {
 	// mu orders changes; decisions take no lock.
 	mu       sync.Mutex
 	bindings map[subject.Object]bindingState
-	roles    map[string]*rbacv1.ClusterRole
 
 	// cluster has the ClusterRoleBindings and compiled ClusterRoles, namespaces the rest
 	// by name: both of immutable scopes.
@@ -56,7 +55,7 @@ type decision struct {
 // now. With a nil onNode a node's pods are found by looking at all of a namespace's.
 func NewAuthorizer(objects kind.Reader, onNode PodsOnNode) *Authorizer {
 	a := &Authorizer{
-		objects: objects, onNode: onNode, bindings: map[subject.Object]bindingState{}, roles: map[string]*rbacv1.ClusterRole{},
+		objects: objects, onNode: onNode, bindings: map[subject.Object]bindingState{},
 		seed: maphash.MakeSeed(), nodeRules: newRules(nodeRules()),
 	}
 	a.cluster.Store(emptyScope)

@@ -1,12 +1,7 @@
 package access
 
 import (
-	"maps"
-	"slices"
-
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway/kind"
@@ -34,9 +29,8 @@ func (a *Authorizer) load() {
 		return namespaces[namespace]
 	}
 	for _, o := range a.objects.List(subject.ClusterRoles, "") {
-		a.roles[o.GetName()] = o.(*rbacv1.ClusterRole)
+		cluster.setRole(o.GetName(), newRules(o.(*rbacv1.ClusterRole).Rules))
 	}
-	cluster.roles = a.compileRoles()
 	for _, o := range a.objects.List(subject.Roles, "") {
 		in(o.GetNamespace()).setRole(o.GetName(), newRules(o.(*rbacv1.Role).Rules))
 	}
@@ -118,70 +112,14 @@ func (a *Authorizer) rebind(s *scope, key subject.Object, have kind.Object) {
 	}
 }
 
+// changedClusterRole compiles a role's rules as they are written: those of one that is made of others are written by
+// the service roles.
 func (a *Authorizer) changedClusterRole(name string, have kind.Object) {
 	cluster := a.cluster.Load().clone()
-	old := a.roles[name]
-	delete(a.roles, name)
 	if role, ok := have.(*rbacv1.ClusterRole); ok {
-		a.roles[name] = role
-	}
-	if aggregates(a.roles) || aggregates(map[string]*rbacv1.ClusterRole{name: old}) {
-		cluster.roles = a.compileRoles()
-	} else if role := a.roles[name]; role != nil {
 		cluster.setRole(name, newRules(role.Rules))
 	} else {
 		delete(cluster.roles, name)
 	}
 	a.cluster.Store(cluster)
-}
-
-func aggregates(roles map[string]*rbacv1.ClusterRole) bool {
-	for _, role := range roles {
-		if role != nil && role.AggregationRule != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// compileRoles compiles every ClusterRole; one that aggregates has the rules of all it selects.
-func (a *Authorizer) compileRoles() map[string][]rule {
-	compiled := make(map[string][]rule, len(a.roles))
-	names := slices.Sorted(maps.Keys(a.roles))
-	for _, name := range names {
-		compiled[name] = newRules(a.aggregated(a.roles[name], names, map[string]bool{}))
-	}
-	return compiled
-}
-
-// aggregated are a role's rules with those of all roles it selects, and that these select in turn.
-func (a *Authorizer) aggregated(role *rbacv1.ClusterRole, names []string, seen map[string]bool) []rbacv1.PolicyRule {
-	seen[role.Name] = true
-	if role.AggregationRule == nil {
-		return role.Rules
-	}
-	rules := slices.Clone(role.Rules)
-	for i := range role.AggregationRule.ClusterRoleSelectors {
-		selector, err := metav1.LabelSelectorAsSelector(&role.AggregationRule.ClusterRoleSelectors[i])
-		if err != nil {
-			continue
-		}
-		for _, name := range names {
-			if other := a.roles[name]; !seen[name] && selector.Matches(labels.Set(other.Labels)) {
-				rules = append(rules, a.aggregated(other, names, seen)...)
-			}
-		}
-	}
-	return unique(rules)
-}
-
-// unique drops repeated rules: what is aggregated is often in the aggregating role already.
-func unique(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
-	seen := make(map[string]bool, len(rules))
-	return slices.DeleteFunc(rules, func(p rbacv1.PolicyRule) bool {
-		text := p.String()
-		known := seen[text]
-		seen[text] = true
-		return known
-	})
 }

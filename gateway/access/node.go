@@ -28,6 +28,7 @@ func nodeRules() []rbacv1.PolicyRule {
 		rule("", []string{"secrets", "configmaps"}, "get"),
 		rule("", []string{"serviceaccounts"}, "get"),
 		rule("", []string{"serviceaccounts/token"}, "create"),
+		rule("certificates.k8s.io", []string{"certificatesigningrequests"}, "create", "get", "list", "watch"),
 		rule("", []string{"services", "namespaces"}, "get", "list", "watch"),
 		rule("", []string{"events"}, "create", "update", "patch"),
 		rule("events.k8s.io", []string{"events"}, "create", "update", "patch"),

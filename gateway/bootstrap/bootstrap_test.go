@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -19,6 +20,7 @@ import (
 	"taffrail.dev/gateway/access/pki"
 	"taffrail.dev/gateway/admission"
 	"taffrail.dev/gateway/bootstrap"
+	"taffrail.dev/gateway/kind"
 )
 
 // open is a gateway over journals in memory, with all admission, and its administrator's client.
@@ -149,5 +151,27 @@ func TestFirstPod(t *testing.T) {
 	_, err = client.CoreV1().Pods("nowhere").Create(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web"}}, metav1.CreateOptions{})
 	if !apierrors.IsNotFound(err) || err.Error() != `namespaces "nowhere" not found` {
 		t.Errorf("a pod in no namespace: %v", err)
+	}
+}
+
+func TestRolesKeepWhatTheyWereMadeOf(t *testing.T) {
+	t.Parallel()
+	g, client := open(t)
+	role := func(rules ...rbacv1.PolicyRule) *rbacv1.ClusterRole {
+		return &rbacv1.ClusterRole{
+			ObjectMeta: metav1.ObjectMeta{Name: "sum"}, Rules: rules,
+			AggregationRule: &rbacv1.AggregationRule{ClusterRoleSelectors: []metav1.LabelSelector{{MatchLabels: map[string]string{"in": "sum"}}}},
+		}
+	}
+	get := rbacv1.PolicyRule{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"pods"}}
+	list := rbacv1.PolicyRule{Verbs: []string{"list"}, APIGroups: []string{""}, Resources: []string{"pods"}}
+	for i, given := range []*rbacv1.ClusterRole{role(get), role(list)} {
+		if err := g.Ensure(t.Context(), []kind.Object{given}); err != nil {
+			t.Fatal(err)
+		}
+		have, err := client.RbacV1().ClusterRoles().Get(t.Context(), "sum", metav1.GetOptions{})
+		if err != nil || len(have.Rules) != 1 || have.Rules[0].Verbs[0] != "get" {
+			t.Errorf("start %d: %v %v", i, err, have.Rules)
+		}
 	}
 }

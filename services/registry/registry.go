@@ -11,6 +11,7 @@ import (
 	"taffrail.dev/events/journal"
 	"taffrail.dev/events/process"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/services/certificates"
 	"taffrail.dev/services/deployment"
 	"taffrail.dev/services/dispatcher"
 	"taffrail.dev/services/disruption"
@@ -21,6 +22,7 @@ import (
 	"taffrail.dev/services/nodelife"
 	"taffrail.dev/services/protection"
 	"taffrail.dev/services/replicaset"
+	"taffrail.dev/services/roles"
 	"taffrail.dev/services/scheduler"
 	"taffrail.dev/services/serviceaccount"
 )
@@ -35,6 +37,8 @@ type Config struct {
 	Resources []subject.Resource
 	// DNS is the name server's; an empty Listen leaves it out.
 	DNS dns.Config
+	// Signing is the authority with its key, for the service that signs.
+	Signing *certificates.Authority
 	// Assign is the journal of assignments.
 	Assign journal.Journal
 }
@@ -47,9 +51,10 @@ type Service struct {
 	// Controller is set for those that only turn events into commands.
 	Controller bool
 	// Assigns is set for the one that writes assignments, Vouches for the one that hands out the cluster's
-	// authority, Listens for the one that answers requests of others than the gateway.
-	Assigns, Vouches, Listens bool
-	Run                       func(ctx context.Context, d process.Deps) error
+	// authority, Signs for the one that has its key, Listens for the one that answers requests of others than the
+	// gateway.
+	Assigns, Vouches, Signs, Listens bool
+	Run                              func(ctx context.Context, d process.Deps) error
 }
 
 // All are the services. Their constructors do nothing.
@@ -66,6 +71,8 @@ func All(c Config) []Service {
 		controller("empties namespaces that end", namespace.New(c.Resources)),
 		controller("deletes what lost its owner", garbage.New(c.Resources)),
 		vouching(controller("gives every namespace its service account", serviceaccount.New(string(c.Authority)))),
+		signing(controller("approves, signs and cleans up requests for certificates", certificates.New(c.Signing))),
+		controller("writes the rules of roles made of others", roles.New()),
 		controller("watches nodes' heartbeats, evicts, gives out address ranges", nodelife.New(nodelife.Config{Pods: c.Pods})),
 		{Spec: dispatcher.Spec(), Does: "tells nodes what they have to know", Assigns: true, Run: func(ctx context.Context, d process.Deps) error {
 			return dispatcher.New(d, c.Assign, uuid.NewString).Run(ctx)
@@ -78,6 +85,11 @@ func All(c Config) []Service {
 
 func controller(does string, c *process.Controller) Service {
 	return Service{Spec: c.Spec, Does: does, Controller: true, Run: c.Run}
+}
+
+func signing(s Service) Service {
+	s.Signs = true
+	return s
 }
 
 func vouching(s Service) Service {

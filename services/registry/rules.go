@@ -7,13 +7,19 @@ import (
 
 	"taffrail.dev/events/process"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/services/certificates"
+	"taffrail.dev/services/roles"
 )
 
 // subresources are the doors through which fields are written that have one of their own.
 var subresources = map[process.Field]struct{ name, verb string }{
 	{Resource: subject.Pods, Path: "spec.nodeName"}:         {"binding", "create"},
 	{Resource: subject.Namespaces, Path: "spec.finalizers"}: {"finalize", "update"},
+	certificates.Approval:                                   {"approval", "update"},
 }
+
+// signers are the verbs on the signers themselves that writing a field takes.
+var signers = map[process.Field]string{certificates.Approval: "approve", certificates.Issuance: "sign"}
 
 // Rules are what a service has to be allowed for the fields that it declares to write.
 func Rules(spec process.Spec) []rbacv1.PolicyRule {
@@ -29,7 +35,18 @@ func Rules(spec process.Spec) []rbacv1.PolicyRule {
 		case f.Path == "status" || strings.HasPrefix(f.Path, "status."):
 			rule.Resources = []string{f.Resource.Name + "/status"}
 		}
+		if f == roles.Rules {
+			rule.Verbs = append(rule.Verbs, "escalate")
+		}
 		rules = append(rules, rule)
+		if verb := signers[f]; verb != "" {
+			rules = append(rules, rbacv1.PolicyRule{
+				APIGroups: []string{f.Resource.Group}, Resources: []string{"signers"}, Verbs: []string{verb}, ResourceNames: certificates.Signers(),
+			})
+		}
+	}
+	for _, r := range spec.Asks {
+		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{r.Group}, Resources: []string{r.Name}, Verbs: []string{"create"}})
 	}
 	return rules
 }

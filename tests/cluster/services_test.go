@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"taffrail.dev/events/bus"
@@ -78,6 +79,9 @@ func TestEveryPartAlone(t *testing.T) {
 		switch {
 		case s.Controller && s.Vouches:
 			args = append(append([]string{"controller"}, args...), "--ca-file", filepath.Join(data, "pki", "ca.crt"))
+		case s.Controller && s.Signs:
+			authority := filepath.Join(data, "pki", "ca.pem")
+			args = append(append([]string{"controller"}, args...), "--cluster-signing-cert-file", authority, "--cluster-signing-key-file", authority)
 		case s.Controller:
 			args = append([]string{"controller"}, args...)
 		case s.Listens:
@@ -89,8 +93,9 @@ func TestEveryPartAlone(t *testing.T) {
 		}
 	}
 	var client *kubernetes.Clientset
-	await(t, "kubeconfig", func() error { // the last that a gateway does
-		config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(data, "kubeconfig"))
+	var config *rest.Config
+	await(t, "kubeconfig", func() (err error) { // the last that a gateway does
+		config, err = clientcmd.BuildConfigFromFlags("", filepath.Join(data, "kubeconfig"))
 		if err != nil {
 			return err
 		}
@@ -98,6 +103,8 @@ func TestEveryPartAlone(t *testing.T) {
 		return err
 	})
 	boundOnce(t, client, "alone")
+	certified(t, client, config)
+	aggregated(t, client)
 }
 
 // run runs a part of a cluster until the test's end, and returns once it is ready.

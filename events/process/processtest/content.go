@@ -19,7 +19,7 @@ func (w *world) kindNamed(apiVersion, kind any) (Kind, error) {
 
 // kindOf a resource, or with a subresource of its body ("pods/binding").
 func (w *world) kindOf(r subject.Resource, sub string) (Kind, error) {
-	if sub != "" && sub != "status" {
+	if sub != "" && sub != "status" && sub != "approval" {
 		r.Name += "/" + sub
 	}
 	for _, k := range w.suite.Kinds {

@@ -112,7 +112,7 @@ func (w *world) replace(o subject.Object, content map[string]any, sub string) er
 	next := content
 	what := eventv1.What_METADATA_CHANGED
 	switch sub {
-	case "status":
+	case "status", "approval":
 		next = copyOf(old)
 		next["status"] = content["status"]
 		what = eventv1.What_STATUS_CHANGED

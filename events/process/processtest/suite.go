@@ -22,6 +22,8 @@ type Suite struct {
 	// Kinds are all kinds that the scenarios and the controller's commands name. A
 	// subresource's body has a kind of its own: Resource{"", "pods/binding"}.
 	Kinds []Kind
+	// Reviews answer the virtual kinds, which are asked and not stored: from a body to the answer.
+	Reviews map[subject.Resource]func(body []byte) ([]byte, error)
 	// Start is the time at which scenarios begin; zero is 2026-01-01T00:00:00Z.
 	Start time.Time
 }

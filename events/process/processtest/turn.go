@@ -1,6 +1,7 @@
 package processtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"sort"
@@ -70,25 +71,7 @@ func (w *world) turn(dry bool) (decided int, err error) {
 		w.printf("%s", k.name)
 		failed := k.failures
 		k.err = nil
-		var answers []process.Answer
-		for _, c := range plan.Commands {
-			w.print(c)
-			if dry {
-				continue
-			}
-			result, err := w.carryOut(c)
-			if err != nil {
-				w.printf("  %v", err)
-				k.err = err
-			}
-			answers = append(answers, process.Answer{Command: c, Result: result, Err: err})
-		}
-		if plan.Notes != nil && len(answers) > 0 {
-			w.note(plan.Notes(answers))
-		}
-		if plan.After > 0 {
-			w.printf("  after %v", plan.After)
-		}
+		plan.After = w.plan(k, plan, dry)
 		if dry {
 			w.key(k.name).woken, w.key(k.name).cause = true, k.cause
 			continue
@@ -96,6 +79,33 @@ func (w *world) turn(dry bool) (decided int, err error) {
 		w.next(k, plan, failed)
 	}
 	return len(ready), nil
+}
+
+// plan carries out a plan and those that follow it, and is when the last of them wants another turn.
+func (w *world) plan(k *key, plan process.Plan, dry bool) time.Duration {
+	var answers []process.Answer
+	for _, c := range plan.Commands {
+		w.print(c)
+		if dry {
+			continue
+		}
+		result, err := w.carryOut(c)
+		if err != nil {
+			w.printf("  %v", err)
+			k.err = err
+		}
+		answers = append(answers, process.Answer{Command: c, Result: result, Err: err})
+	}
+	if plan.Notes != nil && len(answers) > 0 {
+		w.note(plan.Notes(answers))
+	}
+	if plan.After > 0 {
+		w.printf("  after %v", plan.After)
+	}
+	if plan.Then != nil && len(answers) > 0 && k.err == nil {
+		return cmp.Or(w.plan(k, plan.Then(answers), dry), plan.After)
+	}
+	return plan.After
 }
 
 // note carries out what a plan notes, and shows it as people read it.
@@ -258,6 +268,10 @@ func (w *world) carryOut(c *commandv1.Command) (*commandv1.Result, error) {
 	}
 	w.actor = "system:taffrail:" + w.controller.Spec.Name
 	defer func() { w.actor = "" }()
+	if answer := w.suite.Reviews[o.Resource]; answer != nil {
+		object, err := answer(c.GetBody())
+		return &commandv1.Result{Object: object}, err
+	}
 	before := w.sequence
 	if err := w.gateway(o, c); err != nil {
 		return nil, err

@@ -107,6 +107,20 @@ func ReadNode(dir, name string) (ca *x509.CertPool, serving *Pair, err error) {
 	return ca, serving, nil
 }
 
+// ReadAuthority reads the authority of a dir that Ensure has made, with its key: for who signs, and nobody else.
+func ReadAuthority(dir string) (*x509.Certificate, *ecdsa.PrivateKey, error) {
+	const op = "read authority"
+	file := filepath.Join(dir, "ca.pem")
+	pair, err := readPair(file)
+	if err != nil {
+		return nil, nil, errs.E(op, errs.Internal, err)
+	}
+	if pair == nil {
+		return nil, nil, errs.F(op, errs.Invalid, "%s: no such file", file)
+	}
+	return pair.Leaf, pair.Key, nil
+}
+
 func nodeFile(dir, name string) string { return filepath.Join(dir, "nodes", name) }
 
 func (a *authority) ensureNode(dir string, node Node) (n NodePairs, err error) {

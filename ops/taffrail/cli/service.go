@@ -39,6 +39,13 @@ func serviceCommand(s registry.Service) *cobra.Command {
 		c.Flags().StringVar(&service.Authority, "ca-file", "", "file of the cluster's authority, which pods are to trust")
 		_ = c.MarkFlagRequired("ca-file") // the flag exists
 	}
+	if s.Signs {
+		f := c.Flags()
+		f.StringVar(&service.SigningCert, "cluster-signing-cert-file", "", "file of the authority that signs, PEM")
+		f.StringVar(&service.SigningKey, "cluster-signing-key-file", "", "file of its private key, PEM; may be the same file")
+		c.MarkFlagsRequiredTogether("cluster-signing-cert-file", "cluster-signing-key-file")
+		_ = c.MarkFlagRequired("cluster-signing-cert-file") // the flag exists
+	}
 	if s.Listens {
 		c.Flags().StringVar(&service.Listen, "listen", "", "address, host:port, to listen at (default: this machine's)")
 	}

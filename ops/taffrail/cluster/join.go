@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"taffrail.dev/gateway/access/pki"
 	"taffrail.dev/ops/taffrail/datadir"
 	"taffrail.dev/ops/taffrail/memory"
+	"taffrail.dev/services/certificates"
 	"taffrail.dev/services/registry"
 )
 
@@ -79,6 +81,8 @@ type ServiceConfig struct {
 	Name string
 	// Authority is the file of the cluster's authority, for the service that vouches for it.
 	Authority string
+	// SigningCert and SigningKey are the files of the authority that signs, for the service that does.
+	SigningCert, SigningKey string
 	// Listen is the address, host:port, of the service that listens; empty is this machine's.
 	Listen string
 }
@@ -147,10 +151,25 @@ func (i *instance) service(s ServiceConfig) (registry.Service, error) {
 		if c.Authority, err = os.ReadFile(s.Authority); err != nil {
 			err = fmt.Errorf("--ca-file: %w", err)
 		}
+	case declared.Signs:
+		c.Signing, err = signing(s)
 	case declared.Listens:
 		err = i.listening(&c, s.Listen)
 	}
 	return find(), err
+}
+
+// signing is the authority of the files, which may be one.
+func signing(s ServiceConfig) (*certificates.Authority, error) {
+	pair, err := tls.LoadX509KeyPair(s.SigningCert, s.SigningKey)
+	if err != nil {
+		return nil, fmt.Errorf("--cluster-signing-cert-file, --cluster-signing-key-file: %w", err)
+	}
+	key, ok := pair.PrivateKey.(crypto.Signer)
+	if !ok || !pair.Leaf.IsCA {
+		return nil, fmt.Errorf("--cluster-signing-cert-file %s: no authority", s.SigningCert)
+	}
+	return &certificates.Authority{Certificate: pair.Leaf, Key: key}, nil
 }
 
 func (i *instance) listening(c *registry.Config, listen string) error {

@@ -12,7 +12,9 @@ import (
 	"taffrail.dev/events/journal"
 	"taffrail.dev/events/process"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/gateway/access/pki"
 	"taffrail.dev/gateway/kind"
+	"taffrail.dev/services/certificates"
 	"taffrail.dev/services/dns"
 	"taffrail.dev/services/registry"
 )
@@ -73,6 +75,11 @@ func (i *instance) startService(ctx context.Context, group *errgroup.Group, s re
 // services are those that this instance runs.
 func (i *instance) services() ([]registry.Service, error) {
 	c := registry.Config{Pods: podRange, Resources: resources(), Authority: i.keys.CAPEM}
+	certificate, key, err := pki.ReadAuthority(i.PKI)
+	if err != nil {
+		return nil, err
+	}
+	c.Signing = &certificates.Authority{Certificate: certificate, Key: key}
 	for _, s := range registry.All(c) {
 		if s.Assigns {
 			if err := i.assigning(&c, s); err != nil {

@@ -1,0 +1,3 @@
+// Package roles writes the rules of ClusterRoles that are made of others: those with an
+// aggregationRule.
+package roles
