@@ -64,7 +64,7 @@ func (i *instance) newGateway(ctx context.Context) (*gateway.Gateway, error) {
 		Journals: journals, Replicated: i.replicated(), Snapshots: snapshots, Commands: commands,
 		Listener: listener, Plain: plain, Address: i.endpoint(listener).String(),
 		Serving: i.keys.Serving.TLS(), ClientCAs: i.keys.CA, KubeletClient: &kubelet,
-		TokenKey: i.keys.ServiceAccountKey, Admission: plugins, OpenAPI: documents,
+		TokenKey: i.keys.ServiceAccountKey, BootstrapTokens: i.BootstrapTokens, Admission: plugins, OpenAPI: documents,
 		Log: i.Log, Metrics: i.metrics, Gather: i.metrics,
 	})
 }
