@@ -52,6 +52,8 @@ type Config struct {
 	// TokenKey signs service-account tokens for Issuer; empty is https://kubernetes.default.svc.cluster.local.
 	TokenKey *ecdsa.PrivateKey
 	Issuer   string
+	// BootstrapTokens accepts the tokens of secrets of type bootstrap.kubernetes.io/token in kube-system.
+	BootstrapTokens bool
 
 	// Admission makes the plugins, in the order in which they run; Plugins is what a cluster has, nil for none.
 	Admission func(Parts) []admission.Plugin

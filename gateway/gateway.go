@@ -130,6 +130,7 @@ func (g *Gateway) parts() (Parts, error) {
 	if err != nil {
 		return Parts{}, err
 	}
+	tokens.Bootstrap = g.cfg.BootstrapTokens
 	return Parts{Objects: g.view, Authorizer: access.NewAuthorizer(g.view, g.view.PodsOnNode), Tokens: tokens, Metrics: g.cfg.Metrics}, nil
 }
 

@@ -22,6 +22,9 @@ import (
 // optionally to a pod, node or secret; a token ends with what it is bound to.
 // It is safe for concurrent use.
 type Tokens struct {
+	// Bootstrap accepts bootstrap tokens too. It is set before the first use.
+	Bootstrap bool
+
 	issuer    string
 	audiences []string
 	signer    jose.Signer
@@ -102,6 +105,16 @@ func (t *Tokens) sign(private privateClaims, audiences []string, lifetime time.D
 // Authenticate is the user of a token and those of the audiences that the token is for; nil
 // audiences are the gateway's own. An error says what is wrong with the token, and is not for its sender.
 func (t *Tokens) Authenticate(token string, audiences []string) (kind.User, []string, error) {
+	if audiences == nil {
+		audiences = t.audiences
+	}
+	if parts := bootstrapToken.FindStringSubmatch(token); t.Bootstrap && parts != nil {
+		user, err := t.bootstrap(parts[1], parts[2])
+		if err != nil {
+			return kind.User{}, nil, err
+		}
+		return among(user, t.audiences, audiences)
+	}
 	c, err := t.verify(token)
 	if err != nil {
 		return kind.User{}, nil, err
@@ -109,19 +122,21 @@ func (t *Tokens) Authenticate(token string, audiences []string) (kind.User, []st
 	if err := t.current(c); err != nil {
 		return kind.User{}, nil, err
 	}
-	if audiences == nil {
-		audiences = t.audiences
-	}
-	if !slices.ContainsFunc(c.Audience, func(s string) bool { return slices.Contains(audiences, s) }) {
-		return kind.User{}, nil, fmt.Errorf("token audiences %q is invalid for the target audiences %q", []string(c.Audience), audiences)
-	}
+	return among(c.user(), c.Audience, audiences)
+}
+
+// among is a user with those of the wanted audiences that their token is for; with none they are not authenticated.
+func among(user kind.User, have, want []string) (kind.User, []string, error) {
 	var common []string
-	for _, audience := range audiences {
-		if slices.Contains(c.Audience, audience) {
+	for _, audience := range want {
+		if slices.Contains(have, audience) {
 			common = append(common, audience)
 		}
 	}
-	return c.user(), common, nil
+	if len(common) == 0 {
+		return kind.User{}, nil, fmt.Errorf("token audiences %q is invalid for the target audiences %q", have, want)
+	}
+	return user, common, nil
 }
 
 // verify checks a token's signature and issuer, which stay good once they are.

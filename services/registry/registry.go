@@ -11,6 +11,7 @@ import (
 	"taffrail.dev/events/journal"
 	"taffrail.dev/events/process"
 	"taffrail.dev/events/subject"
+	"taffrail.dev/services/bootstraptokens"
 	"taffrail.dev/services/certificates"
 	"taffrail.dev/services/deployment"
 	"taffrail.dev/services/dispatcher"
@@ -73,6 +74,7 @@ func All(c Config) []Service {
 		vouching(controller("gives every namespace its service account", serviceaccount.New(string(c.Authority)))),
 		signing(controller("approves, signs and cleans up requests for certificates", certificates.New(c.Signing))),
 		controller("writes the rules of roles made of others", roles.New()),
+		controller("deletes bootstrap tokens that have expired", bootstraptokens.New()),
 		controller("watches nodes' heartbeats, evicts, gives out address ranges", nodelife.New(nodelife.Config{Pods: c.Pods})),
 		{Spec: dispatcher.Spec(), Does: "tells nodes what they have to know", Assigns: true, Run: func(ctx context.Context, d process.Deps) error {
 			return dispatcher.New(d, c.Assign, uuid.NewString).Run(ctx)

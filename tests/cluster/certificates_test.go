@@ -12,22 +12,32 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	certificatesv1 "k8s.io/api/certificates/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 )
 
-// certified has a node ask for its certificate as a joining kubelet does, first by an administrator's rights, then,
-// with what it got, by its own; nobody approves.
+// certified has a node ask for its certificate as a joining kubelet does, first with a bootstrap token, then,
+// with what it got, by its own rights; nobody approves.
 func certified(t *testing.T, client *kubernetes.Clientset, admin *rest.Config) {
 	t.Helper()
-	const role = "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient"
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "renewal"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.GroupKind, APIGroup: rbacv1.GroupName, Name: "system:nodes"}},
+	token := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "bootstrap-token-abcdef"}, Type: corev1.SecretTypeBootstrapToken,
+		StringData: map[string]string{"token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true"},
 	}
-	if _, err := client.RbacV1().ClusterRoleBindings().Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+	if _, err := client.CoreV1().Secrets(token.Namespace).Create(t.Context(), token, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	const approved = "system:certificates.k8s.io:certificatesigningrequests:"
+	bindTo(t, client, "system:bootstrappers", "system:node-bootstrapper")
+	bindTo(t, client, "system:bootstrappers", approved+"nodeclient")
+	bindTo(t, client, "system:nodes", approved+"selfnodeclient")
+	joining := rest.AnonymousClientConfig(admin)
+	joining.BearerToken = "abcdef.0123456789abcdef"
+	client, err := kubernetes.NewForConfig(joining)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"join", "renew"} {
@@ -45,6 +55,18 @@ func certified(t *testing.T, client *kubernetes.Clientset, admin *rest.Config) {
 			t.Errorf("%s: the certificate is %s's", name, got)
 		}
 		client = next
+	}
+}
+
+// bindTo gives a group a role.
+func bindTo(t *testing.T, client *kubernetes.Clientset, group, role string) {
+	t.Helper()
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "joining-"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.GroupKind, APIGroup: rbacv1.GroupName, Name: group}},
+	}
+	if _, err := client.RbacV1().ClusterRoleBindings().Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -73,7 +73,7 @@ func TestEveryPartAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	join := []string{"--nats-url", journal.URL(), "--nats-creds", creds}
-	run(t, append([]string{"gateway", "--data-dir", data, "--https-port", strconv.Itoa(port(t))}, join...)...)
+	run(t, append([]string{"gateway", "--enable-bootstrap-token-auth", "--data-dir", data, "--https-port", strconv.Itoa(port(t))}, join...)...)
 	for _, s := range registry.All(registry.Config{}) {
 		args := append([]string{s.Spec.Name}, join...)
 		switch {

@@ -80,6 +80,7 @@ func gatewayCommand() *cobra.Command {
 		f := command.Flags()
 		f.IntVar(&c.HTTPSPort, "https-port", 6443, "port of the gateway")
 		natsReplicasFlag(f, c)
+		accessFlags(f, c)
 		f.StringVar(&c.NameServer, "name-server", "", "address, host:port, of the cluster's name server")
 	})
 }

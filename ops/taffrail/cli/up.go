@@ -49,6 +49,7 @@ func upCommand() *cobra.Command {
 	f.StringVar(&c.NATSCreds, "nats-creds", "", "file of credentials for --nats-url")
 	f.StringVar(&c.NATSCA, "nats-ca", "", "file of the authority that vouches for --nats-url (default: the system's)")
 	natsReplicasFlag(f, &c)
+	accessFlags(f, &c)
 	f.StringVar(&c.NATSListen, "nats-listen", "", "address, host:port, at which other processes join by the credentials in DIR/creds and the authority DIR/pki/ca.crt")
 	f.BoolVar(&noNode, "no-node", false, "control plane alone: for hosts without containers, and for load tests")
 	f.StringVar(&c.NodeName, "node-name", "", "name of this machine as a node (default: its host name)")
@@ -63,6 +64,11 @@ func upCommand() *cobra.Command {
 
 func natsReplicasFlag(f *pflag.FlagSet, c *cluster.Config) {
 	f.IntVar(&c.NATSReplicas, "nats-replicas", 1, "servers of --nats-url that keep each stream: 1, 3 or 5")
+}
+
+// accessFlags are the gateway's about who may do what, by kube-apiserver's names.
+func accessFlags(f *pflag.FlagSet, c *cluster.Config) {
+	f.BoolVar(&c.BootstrapTokens, "enable-bootstrap-token-auth", false, "accept the tokens of secrets of type bootstrap.kubernetes.io/token in kube-system")
 }
 
 // readyLine is the last that a starting instance reports.

@@ -41,6 +41,8 @@ type Config struct {
 	NATSReplicas int
 	// PKI is the folder of keys and certificates; empty is that of Dir.
 	PKI string
+	// BootstrapTokens has the gateway accept them.
+	BootstrapTokens bool
 	// Node runs pods on this machine, NodeName and NodeIP are how it is known; empty are
 	// its host name and address.
 	Node             bool

@@ -66,7 +66,7 @@ func (i *instance) newGateway(ctx context.Context) (*gateway.Gateway, error) {
 		Journals: journals, Audit: audit, Replicated: i.replicated(), Snapshots: snapshots, Commands: commands,
 		Listener: listener, Plain: plain, Address: i.endpoint(listener).String(),
 		Serving: i.keys.Serving.TLS(), ClientCAs: i.keys.CA, KubeletClient: &kubelet,
-		TokenKey: i.keys.ServiceAccountKey, Admission: gateway.Plugins, OpenAPI: documents,
+		TokenKey: i.keys.ServiceAccountKey, BootstrapTokens: i.BootstrapTokens, Admission: gateway.Plugins, OpenAPI: documents,
 		Log: i.Log, Metrics: i.metrics, Gather: i.metrics,
 	})
 }

@@ -1,0 +1,2 @@
+// Package bootstraptokens deletes bootstrap tokens that have expired.
+package bootstraptokens
