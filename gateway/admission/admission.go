@@ -21,5 +21,6 @@ type Plugin interface {
 func Default() []Plugin {
 	return []Plugin{
 		NamespaceLifecycle{}, TaintNodesByCondition{}, NodeRestriction{}, ServiceAccount{}, Priority{}, DefaultTolerationSeconds{},
+		CertificateRequester{},
 	}
 }

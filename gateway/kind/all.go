@@ -33,8 +33,14 @@ func All(h Hooks) []*Kind {
 	all := []*Kind{
 		namespaceKind(), nodeKind(h), podKind(h), serviceKind(h), endpointsKind(), configMapKind(), secretKind(),
 		serviceAccountKind(h), eventKind(),
-		deploymentKind(), replicaSetKind(),
+		claimKind(), persistentVolumeKind(), replicationControllerKind(), podTemplateKind(), limitRangeKind(), resourceQuotaKind(),
+		deploymentKind(), replicaSetKind(), statefulSetKind(), daemonSetKind(), controllerRevisionKind(),
+		jobKind(), cronJobKind(), podAutoscalerKind(),
 		endpointSliceKind(), leaseKind(), ipAddressKind(), serviceCIDRKind(), nodePortKind(),
+		ingressKind(), ingressClassKind(), networkPolicyKind(),
+		storageClassKind(), volumeAttributesClassKind(), csiDriverKind(), csiNodeKind(), csiStorageCapacityKind(), volumeAttachmentKind(),
+		runtimeClassKind(), certificateRequestKind(), flowSchemaKind(), priorityLevelKind(),
+		deviceClassKind(), resourceClaimKind(), resourceClaimTemplateKind(), resourceSliceKind(),
 		roleKind(), roleBindingKind(), clusterRoleKind(), clusterRoleBindingKind(),
 		priorityClassKind(), disruptionBudgetKind(),
 	}

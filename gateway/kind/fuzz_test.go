@@ -22,6 +22,14 @@ func FuzzKinds(f *testing.F) {
 		`{"spec":{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}}},"strategy":{"type":"RollingUpdate"}}}`,
 		`{"stringData":{"a":"b"},"type":"kubernetes.io/dockerconfigjson"}`,
 		`{"status":{"containerStatuses":[{"name":"c","state":{"terminated":{}}}],"initContainerStatuses":[{"name":"c"}]}}`,
+		`{"spec":{"completionMode":"Indexed","completions":3,"successPolicy":{"rules":[{"succeededIndexes":"0-1"}]},"template":{"spec":{"restartPolicy":"Never"}}},"status":{"completedIndexes":"0,2","failedIndexes":"1"}}`,
+		`{"spec":{"schedule":"CRON_TZ=UTC 0-5/2,7 * * jan mon","jobTemplate":{"spec":{"podFailurePolicy":{"rules":[{"onExitCodes":{"values":[1]}}]}}}}}`,
+		`{"spec":{"minReplicas":1,"metrics":[{"type":"Pods","pods":{"target":{}}},{"type":"Object"}],"behavior":{"scaleUp":{}}},"status":{"currentMetrics":[{"type":"Pods"}]}}`,
+		`{"spec":{"rules":[{"http":{"paths":[{"pathType":"Exact"}]}}],"ingress":[{"from":[{"ipBlock":{"cidr":"10.0.0.0/8","except":["10.1.0.0/16"]}}],"ports":[{"port":80,"endPort":90}]}]}}`,
+		`{"spec":{"limits":[{"type":"Container","max":{"cpu":"1"},"min":{"cpu":"0"},"maxLimitRequestRatio":{"cpu":"2"}}],"hard":{"pods":"1"},"scopes":["BestEffort"]}}`,
+		`{"spec":{"devices":{"requests":[{"name":"a","exactly":{"selectors":[{"cel":{"expression":"device.driver == 'a'"}}]}}]},"capacity":{"storage":"1Gi"},"csi":{"driver":"d"}}}`,
+		`{"spec":{"driver":"d","devices":[{"name":"a","allowMultipleAllocations":true,"capacity":{"m":{"value":"4","requestPolicy":{"default":"1","validRange":{"min":"1","step":"1n"}}}}}]}}`,
+		`{"spec":{"type":"Limited","limited":{"limitResponse":{"type":"Queue","queuing":{}}},"request":"YQ==","signerName":"a.b/c"}}`,
 		`{"addressType":"IPv4","endpoints":[{"addresses":["1.2.3.4"]}],"ports":[{}]}`,
 	} {
 		f.Add([]byte(seed))

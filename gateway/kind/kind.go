@@ -77,6 +77,8 @@ type Kind struct {
 	// Columns of kubectl's table, in order. Table adds Name in front, and Age before the first column of
 	// priority 1, where Columns does not have them itself.
 	Columns []Column
+	// Ageless kinds have no column of age.
+	Ageless bool
 	// What names a change for the journal; nil or UNSPECIFIED lets rest decide by comparing.
 	What func(obj, old Object, subresource string) eventv1.What
 

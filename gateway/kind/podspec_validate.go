@@ -112,12 +112,16 @@ func validatePodNames(s *corev1.PodSpec, p *field.Path) (errs field.ErrorList) {
 	return append(errs, ValidateLabels(s.NodeSelector, p.Child("nodeSelector"))...)
 }
 
-// validatePodTemplate checks a template of pods that run until they are deleted.
-func validatePodTemplate(t *corev1.PodTemplateSpec, p *field.Path, owner string) field.ErrorList {
+// validateAnyTemplate checks a template of pods whatever becomes of them.
+func validateAnyTemplate(t *corev1.PodTemplateSpec, p *field.Path) field.ErrorList {
 	errs := ValidateLabels(t.Labels, p.Child("labels"))
 	errs = append(errs, validateAnnotations(t.Annotations, p.Child("annotations"))...)
-	spec := p.Child("spec")
-	errs = append(errs, validatePodSpec(&t.Spec, spec, podScope{})...)
+	return append(errs, validatePodSpec(&t.Spec, p.Child("spec"), podScope{})...)
+}
+
+// validatePodTemplate checks a template of pods that run until they are deleted.
+func validatePodTemplate(t *corev1.PodTemplateSpec, p *field.Path, owner string) field.ErrorList {
+	errs, spec := validateAnyTemplate(t, p), p.Child("spec")
 	if t.Spec.RestartPolicy != corev1.RestartPolicyAlways && t.Spec.RestartPolicy != "" {
 		errs = append(errs, field.NotSupported(spec.Child("restartPolicy"), t.Spec.RestartPolicy,
 			[]corev1.RestartPolicy{corev1.RestartPolicyAlways}))

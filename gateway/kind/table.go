@@ -27,7 +27,7 @@ func (k *Kind) Table() []Column {
 		columns = append(columns, nameColumn)
 	}
 	columns = append(columns, k.Columns[:narrow]...)
-	if age < 0 {
+	if age < 0 && !k.Ageless {
 		columns = append(columns, ageColumn)
 	}
 	return append(columns, k.Columns[narrow:]...)

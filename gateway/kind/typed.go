@@ -49,6 +49,29 @@ func column[P Object](name, typ string, priority int32, f func(P, time.Time) any
 	}}
 }
 
+// text is a column of strings, wide one that only -o wide shows, number one of integers.
+func text[P Object](name string, f func(P) string) Column {
+	return column(name, "string", 0, func(obj P, _ time.Time) any { return f(obj) })
+}
+
+func wide[P Object](name string, f func(P) string) Column {
+	return column(name, "string", 1, func(obj P, _ time.Time) any { return f(obj) })
+}
+
+func number[P Object, N int | int32 | int64](name string, f func(P) N) Column {
+	return column(name, "integer", 0, func(obj P, _ time.Time) any { return int64(f(obj)) })
+}
+
+// keepsStatus is a Prepare that leaves the status to its subresource: a new object has none.
+func keepsStatus[P Object, S any](of func(P) *S) func(obj, old Object) {
+	return func(obj, old Object) {
+		now := of(obj.(P))
+		if *now = *new(S); old != nil {
+			*now = *of(old.(P))
+		}
+	}
+}
+
 // status is a status subresource: prepare keeps all but the status from old.
 func status[P Object](prepare func(obj, old P), validate func(obj, old P) field.ErrorList) Subresource {
 	s := Subresource{Name: "status", Verbs: []string{"get", "patch", "update"}, Prepare: prepares(prepare)}

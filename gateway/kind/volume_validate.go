@@ -87,6 +87,8 @@ func validateVolumeSource(v *corev1.VolumeSource, at *field.Path) (errs field.Er
 	case "ephemeral":
 		if v.Ephemeral.VolumeClaimTemplate == nil {
 			errs = append(errs, field.Required(p.Child("volumeClaimTemplate"), ""))
+		} else {
+			errs = append(errs, validateClaimSpec(&v.Ephemeral.VolumeClaimTemplate.Spec, p.Child("volumeClaimTemplate", "spec"))...)
 		}
 	case "image":
 		required("reference", v.Image.Reference)

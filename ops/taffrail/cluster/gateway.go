@@ -76,7 +76,7 @@ func (i *instance) endpoint(listener net.Listener) netip.AddrPort {
 
 // plugins are the admission plugins, in their order.
 func plugins(p gateway.Parts) []admission.Plugin {
-	return append(admission.Default(), access.Escalation{Authorizer: p.Authorizer})
+	return append(admission.Default(), access.Escalation{Authorizer: p.Authorizer}, access.Signers{Authorize: p.Authorizer.Authorize})
 }
 
 func (i *instance) snapshots(ctx context.Context, role bus.Role) (*fold.Snapshots, error) {
