@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"taffrail.dev/gateway/command"
 	"taffrail.dev/gateway/connect"
 	"taffrail.dev/gateway/discovery"
+	"taffrail.dev/gateway/flow"
 	"taffrail.dev/gateway/history"
 	"taffrail.dev/gateway/kind"
 	"taffrail.dev/gateway/rest"
@@ -29,6 +31,7 @@ type Gateway struct {
 	view     *view.View
 	rest     *rest.Server
 	commands *command.Handler
+	door     *flow.Door
 	kinds    []*kind.Kind
 	// connector is nil where connections to nodes are not served.
 	connector *connect.Connector
@@ -63,6 +66,8 @@ func New(cfg Config) (*Gateway, error) {
 	g.kinds = kinds
 	g.view.Add(kinds...)
 	g.view.Observe(access.Watches, parts.Authorizer.Changed)
+	g.door = flow.New(flow.Config{Objects: g.view, Seats: cfg.MaxInFlight, Metrics: cfg.Metrics})
+	g.view.Observe(flow.Watches, g.door.Changed)
 	other, err := g.nonResource(kinds, parts)
 	if err != nil {
 		return nil, err
@@ -75,7 +80,7 @@ func New(cfg Config) (*Gateway, error) {
 	g.rest, err = rest.New(rest.Config{
 		Kinds: kinds, View: g.view, Journals: cfg.Journals, Admission: plugins,
 		Authenticate: authenticator.Authenticate, Authorize: parts.Authorizer.Authorize, NonResource: other,
-		MaxInFlight: cfg.MaxInFlight, Log: cfg.Log, Metrics: cfg.Metrics,
+		Door: g.door, Log: cfg.Log, Metrics: cfg.Metrics,
 	})
 	if err != nil {
 		return nil, err
@@ -138,6 +143,7 @@ func (g *Gateway) nonResource(kinds []*kind.Kind, p Parts) (http.Handler, error)
 	if g.cfg.Gather != nil {
 		others["/metrics"] = promhttp.HandlerFor(g.cfg.Gather, promhttp.HandlerOpts{})
 	}
+	maps.Copy(others, g.door.Dumps())
 	others[history.Path] = &history.Handler{
 		Kinds:   kinds,
 		Journal: func(s subject.Stream) journal.Reader { return g.cfg.Journals[s] },
@@ -208,6 +214,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return g.serveHTTP(ctx) })
 	group.Go(func() error { return g.expire(ctx) })
+	group.Go(func() error { return g.door.Run(ctx) })
 	if g.cfg.Commands != nil {
 		group.Go(func() error {
 			if err := g.view.Ready(ctx); err != nil {

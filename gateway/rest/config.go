@@ -12,6 +12,7 @@ import (
 	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway/access"
 	"taffrail.dev/gateway/admission"
+	"taffrail.dev/gateway/flow"
 	"taffrail.dev/gateway/kind"
 	"taffrail.dev/gateway/view"
 )
@@ -32,9 +33,9 @@ type Config struct {
 	// NonResource serves every path that is not a resource's: discovery, OpenAPI, health, metrics.
 	NonResource http.Handler
 
-	// MaxInFlight bounds the requests under way, watches and connections excepted; more are answered with
-	// 429. 0 is 2048.
-	MaxInFlight int
+	// Door bounds the requests under way, watches that have started and connections excepted; what it refuses is
+	// answered with 429. nil is one of 2048 seats without objects.
+	Door *flow.Door
 	// MaxBody bounds a request's body in bytes; 0 is 3 MiB.
 	MaxBody int64
 	// Timeout bounds a request that is not a watch or connection; 0 is 60 s.
@@ -55,8 +56,8 @@ func (c *Config) validate() error {
 			return errors.New("rest: no journal for " + k.Resource)
 		}
 	}
-	if c.MaxInFlight == 0 {
-		c.MaxInFlight = 2048
+	if c.Door == nil {
+		c.Door = flow.New(flow.Config{})
 	}
 	if c.MaxBody == 0 {
 		c.MaxBody = 3 << 20

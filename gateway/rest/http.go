@@ -64,12 +64,25 @@ func (s *Server) recovered(q *request) {
 // serveOther serves paths that are not a resource's.
 func (s *Server) serveOther(q *request) {
 	user, err := s.authenticate(q.r)
-	if err == nil {
-		err = s.authorize(q.r.Context(), &access.Attributes{User: user, Verb: strings.ToLower(q.r.Method), Path: q.r.URL.Path})
-	}
 	if err != nil {
 		q.refuse(err)
 		return
+	}
+	ctx, cancel := context.WithTimeout(q.r.Context(), s.cfg.Timeout)
+	defer cancel()
+	a := &access.Attributes{User: user, Verb: strings.ToLower(q.r.Method), Path: q.r.URL.Path}
+	seat, err := s.enter(ctx, q, a)
+	if err != nil {
+		q.refuse(err)
+		return
+	}
+	defer seat.Leave()
+	if err := s.authorize(ctx, a); err != nil {
+		q.refuse(err)
+		return
+	}
+	if q.r.URL.Query().Get("follow") == "true" { // it waits more than it works
+		seat.Leave()
 	}
 	s.cfg.NonResource.ServeHTTP(q.w, q.r.WithContext(kind.WithUser(q.r.Context(), user)))
 }
@@ -114,34 +127,45 @@ func (s *Server) serveResource(q *request) error {
 	q.UserAgent, q.SourceAddress = q.r.UserAgent(), sourceOf(q.r)
 	q.Warn = func(text string) { q.w.Header().Add("Warning", `299 - `+strconv.Quote(text)) }
 	ctx := kind.WithUser(q.r.Context(), q.User)
-	if err := s.authorize(ctx, q.attributes()); err != nil {
+	a := q.attributes()
+	if s.connects(q) { // it lasts as long as its client likes, and takes no seat
+		if err := s.authorize(ctx, a); err != nil {
+			return err
+		}
+		if err := s.find(&q.Call, &q.target); err != nil {
+			return err
+		}
+		return s.serveConnection(ctx, q)
+	}
+	short, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	seat, err := s.enter(short, q, a)
+	if err != nil {
+		return err
+	}
+	defer seat.Leave()
+	if err := s.authorize(ctx, a); err != nil {
 		return err
 	}
 	if err := s.find(&q.Call, &q.target); err != nil {
 		return err
-	}
-	if q.sub != nil && q.sub.Connect != nil {
-		return s.serveConnection(ctx, q)
 	}
 	var ok bool
 	if q.format, ok = negotiate(q.r); !ok {
 		return notAcceptable()
 	}
 	if q.Verb == "watch" {
-		return s.serveWatch(ctx, q)
-	}
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
-		q.w.Header().Set("Retry-After", "1")
-		return tooMany()
+		return s.serveWatch(ctx, q, seat.Leave)
 	}
 	s.metrics.begin(q)
 	defer s.metrics.end(q)
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-	defer cancel()
-	return s.serveVerb(ctx, q)
+	return s.serveVerb(short, q)
+}
+
+// connects says whether a request is for a connection: exec, port-forward, proxy and their like.
+func (s *Server) connects(q *request) bool {
+	k := s.catalog[schema.GroupVersionResource{Group: q.target.group, Version: q.target.version, Resource: q.target.resource}]
+	return k != nil && k.subs[q.target.subresource] != nil && k.subs[q.target.subresource].Connect != nil
 }
 
 func (q *request) attributes() *access.Attributes {

@@ -21,7 +21,6 @@ type Server struct {
 	resources map[subject.Resource]*served
 	owners    *ownership.Owners
 	metrics   *metrics
-	slots     chan struct{}
 	// draining ends when watches have to.
 	draining context.Context
 	drain    context.CancelFunc
@@ -36,7 +35,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, owners: ownership.New(cfg.Kinds), resources: map[subject.Resource]*served{},
-		metrics: newMetrics(cfg.Metrics), slots: make(chan struct{}, cfg.MaxInFlight),
+		metrics: newMetrics(cfg.Metrics),
 	}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	s.catalog = newCatalog(cfg.Kinds, s.owners)
