@@ -41,6 +41,11 @@ type Config struct {
 	// Timeout bounds a request that is not a watch or connection; 0 is 60 s.
 	Timeout time.Duration
 
+	// BodyGrace is how long a body may take before it has to come at a rate of 16 KiB/s; 0 is 5 s.
+	BodyGrace time.Duration
+	// Patience is how long a write waits for a client that does not read; 0 is 30 s.
+	Patience time.Duration
+
 	// Now is the clock; nil is time.Now.
 	Now     func() time.Time
 	Log     *zap.Logger
@@ -64,6 +69,12 @@ func (c *Config) validate() error {
 	}
 	if c.Timeout == 0 {
 		c.Timeout = time.Minute
+	}
+	if c.BodyGrace == 0 {
+		c.BodyGrace = 5 * time.Second
+	}
+	if c.Patience == 0 {
+		c.Patience = 30 * time.Second
 	}
 	if c.Now == nil {
 		c.Now = time.Now

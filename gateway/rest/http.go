@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -30,11 +31,13 @@ type request struct {
 	format format
 	code   int
 	size   int
+	// grace is how long the body may take before it has to come at a rate.
+	grace time.Duration
 }
 
 // ServeHTTP authenticates, authorizes, bounds and answers.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	q := &request{w: w, r: r}
+	q := &request{w: w, r: r, grace: s.cfg.BodyGrace}
 	q.Now, q.HTTP = s.cfg.Now(), r
 	t, ok := parsePath(r.URL.EscapedPath())
 	if ok {
@@ -83,6 +86,7 @@ func (s *Server) serveOther(q *request) {
 	}
 	if q.r.URL.Query().Get("follow") == "true" { // it waits more than it works
 		seat.Leave()
+		unlimited(q.w)
 	}
 	s.cfg.NonResource.ServeHTTP(q.w, q.r.WithContext(kind.WithUser(q.r.Context(), user)))
 }
@@ -183,6 +187,7 @@ func (s *Server) serveConnection(ctx context.Context, q *request) error {
 	}
 	done := s.metrics.long(q)
 	defer done()
+	unlimited(q.w)
 	handler.ServeHTTP(q.w, q.r)
 	return nil
 }
@@ -286,22 +291,33 @@ func (q *request) readBody(most int64) error {
 	if q.r.ContentLength > most {
 		return tooLarge()
 	}
-	if n := q.r.ContentLength; n >= 0 {
-		q.Body = make([]byte, n)
-		if _, err := io.ReadFull(q.r.Body, q.Body); err != nil {
-			return apierrors.NewBadRequest("the body ended early: " + err.Error())
-		}
+	if q.r.ContentLength == 0 {
+		q.Body = []byte{}
 		return nil
 	}
-	body, err := io.ReadAll(io.LimitReader(q.r.Body, most+1))
-	if err != nil {
-		return apierrors.NewBadRequest("the body ended early: " + err.Error())
-	}
-	if int64(len(body)) > most {
+	body, err := q.pressed(most + 1)
+	switch {
+	case err != nil:
+		return broken(err)
+	case int64(len(body)) > most:
 		return tooLarge()
+	case int64(len(body)) < q.r.ContentLength:
+		return broken(io.ErrUnexpectedEOF)
 	}
 	q.Body = body
 	return nil
+}
+
+// pressed reads a body as it comes: memory is taken for what was sent, not for what was announced.
+func (q *request) pressed(most int64) ([]byte, error) {
+	p := &pressed{from: q.r.Body, control: http.NewResponseController(q.w), began: time.Now(), grace: q.grace}
+	announced := min(max(q.r.ContentLength, 0), 64<<10)
+	body := bytes.NewBuffer(make([]byte, 0, announced+bytes.MinRead))
+	_, err := body.ReadFrom(io.LimitReader(p, most))
+	if err == nil { // else the server does not wait for the rest either
+		p.release()
+	}
+	return body.Bytes(), err
 }
 
 func sourceOf(r *http.Request) string {

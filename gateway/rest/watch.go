@@ -56,10 +56,13 @@ func (s *Server) serveWatch(ctx context.Context, q *request, started func()) err
 	if err != nil {
 		return err
 	}
-	flusher, ok := q.w.(http.Flusher)
-	if !ok {
+	if _, ok := q.w.(http.Flusher); !ok {
 		return apierrors.NewInternalError(http.ErrNotSupported)
 	}
+	unlimited(q.w)
+	flusher := newPatient(q.w, s.cfg.Patience)
+	q.w = flusher
+	defer flusher.end()
 	w := &watching{server: s, q: q, sel: sel, flusher: flusher, started: started, frames: newFrames(q, s.cfg.Now)}
 	done := s.metrics.long(q)
 	defer done()
