@@ -66,7 +66,7 @@ type Config struct {
 	// Ready are conditions of /readyz beside the folds'.
 	Ready map[string]func() error
 
-	// MaxInFlight bounds the requests under way; 0 is 2048.
+	// MaxInFlight is the seats that priority levels share (see flow); 0 is 2048.
 	MaxInFlight int
 	// Grace is how long requests under way may take to end at shutdown; 0 is 10 s.
 	Grace time.Duration

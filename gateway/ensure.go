@@ -67,6 +67,10 @@ func (g *Gateway) kindOf(obj kind.Object) *kind.Kind {
 }
 
 func (g *Gateway) write(ctx context.Context, k *kind.Kind, obj kind.Object, verb string) error {
+	return g.writeOn(ctx, k, obj, verb, "")
+}
+
+func (g *Gateway) writeOn(ctx context.Context, k *kind.Kind, obj kind.Object, verb, subresource string) error {
 	body, err := obj.Marshal()
 	if err != nil {
 		return err
@@ -74,7 +78,7 @@ func (g *Gateway) write(ctx context.Context, k *kind.Kind, obj kind.Object, verb
 	call := &rest.Call{Body: body, ContentType: command.Protobuf, Reason: "every cluster has it"}
 	call.User, call.Verb, call.Own = bootstrapper, verb, true
 	key := subject.Object{Resource: k.SubjectResource(), Namespace: obj.GetNamespace(), Name: obj.GetName()}
-	if err := g.rest.Resolve(call, key, k.Version, ""); err != nil {
+	if err := g.rest.Resolve(call, key, k.Version, subresource); err != nil {
 		return err
 	}
 	reply, err := g.rest.Do(kind.WithUser(ctx, bootstrapper), call)

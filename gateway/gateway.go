@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"taffrail.dev/gateway/connect"
 	"taffrail.dev/gateway/crd"
 	"taffrail.dev/gateway/discovery"
+	"taffrail.dev/gateway/flow"
 	"taffrail.dev/gateway/history"
 	"taffrail.dev/gateway/kind"
 	"taffrail.dev/gateway/rest"
@@ -32,6 +34,7 @@ type Gateway struct {
 	view     *view.View
 	rest     *rest.Server
 	commands *command.Handler
+	door     *flow.Door
 	kinds    []*kind.Kind
 	// customs are the kinds that users define, keeper does what their definitions ask for.
 	customs *crd.Registry
@@ -80,6 +83,8 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, err
 	}
 	g.view.Observe(g.customs.Watches, g.customs.Changed)
+	g.door = flow.New(flow.Config{Objects: g.view, Seats: cfg.MaxInFlight, Metrics: cfg.Metrics})
+	g.view.Observe(flow.Watches, g.door.Changed)
 	g.others, err = g.nonResource(kinds, parts)
 	if err != nil {
 		return nil, err
@@ -97,8 +102,8 @@ func New(cfg Config) (*Gateway, error) {
 	g.rest, err = rest.New(rest.Config{
 		Kinds: kinds, View: g.view, Journals: cfg.Journals, Admission: g.plugins, Refused: refused,
 		Authenticate: authenticator.Authenticate, Authorize: parts.Authorizer.Authorize, NonResource: g.others,
-		Defining:    kind.CustomResourceDefinitions,
-		MaxInFlight: cfg.MaxInFlight, Log: cfg.Log, Metrics: cfg.Metrics,
+		Defining: kind.CustomResourceDefinitions,
+		Door:     g.door, Log: cfg.Log, Metrics: cfg.Metrics,
 	})
 	if err != nil {
 		return nil, err
@@ -163,6 +168,7 @@ func (g *Gateway) nonResource(kinds []*kind.Kind, p Parts) (*discovery.Server, e
 	if g.cfg.Gather != nil {
 		others["/metrics"] = promhttp.HandlerFor(g.cfg.Gather, promhttp.HandlerOpts{})
 	}
+	maps.Copy(others, g.door.Dumps())
 	others[history.Path] = &history.Handler{
 		Kinds:   kinds,
 		Custom:  g.customs.Kinds,
@@ -238,6 +244,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if g.audit != nil {
 		group.Go(func() error { return g.audit.Run(ctx) })
 	}
+	group.Go(func() error { return g.door.Run(ctx) })
 	if g.cfg.Commands != nil {
 		group.Go(func() error {
 			if err := g.view.Ready(ctx); err != nil {

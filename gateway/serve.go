@@ -62,10 +62,13 @@ func (g *Gateway) server() *http.Server {
 		Handler:           g.rest,
 		Protocols:         protocols,
 		ReadHeaderTimeout: 30 * time.Second,
-		IdleTimeout:       3 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          zap.NewStdLog(g.cfg.Log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))),
+		// What lasts longer, watches and connections, takes this away and bounds each of its writes.
+		WriteTimeout:   90 * time.Second,
+		IdleTimeout:    3 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		ErrorLog:       zap.NewStdLog(g.cfg.Log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))),
 		HTTP2: &http.HTTP2Config{
+			WriteByteTimeout:              30 * time.Second,
 			MaxConcurrentStreams:          2000,
 			MaxReadFrameSize:              1 << 20,
 			MaxReceiveBufferPerConnection: 8 << 20,

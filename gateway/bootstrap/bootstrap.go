@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"taffrail.dev/gateway/flow"
 	"taffrail.dev/gateway/kind"
 )
 
@@ -42,6 +43,7 @@ func Objects(c Config) ([]kind.Object, error) {
 	for _, name := range []string{"system-node-critical", "system-cluster-critical"} {
 		objects = append(objects, priorityClass(name))
 	}
+	objects = append(objects, flow.Objects()...)
 	objects = append(objects, &networkingv1.ServiceCIDR{
 		ObjectMeta: metav1.ObjectMeta{Name: apiServer},
 		Spec:       networkingv1.ServiceCIDRSpec{CIDRs: []string{c.ServiceCIDR.Masked().String()}},

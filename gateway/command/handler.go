@@ -93,6 +93,11 @@ func (h *Handler) do(ctx context.Context, user kind.User, c *commandv1.Command) 
 	if err := h.Server.Resolve(call, object, ref.GetVersion(), c.GetSubresource()); err != nil {
 		return nil, err
 	}
+	leave, err := h.Server.Enter(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	if err := h.authorize(ctx, call, ref.GetName()); err != nil {
 		return nil, err
 	}

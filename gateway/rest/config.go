@@ -12,6 +12,7 @@ import (
 	"taffrail.dev/events/subject"
 	"taffrail.dev/gateway/access"
 	"taffrail.dev/gateway/admission"
+	"taffrail.dev/gateway/flow"
 	"taffrail.dev/gateway/kind"
 	"taffrail.dev/gateway/view"
 	eventv1 "taffrail.dev/proto/gen/event/v1"
@@ -38,13 +39,18 @@ type Config struct {
 	// NonResource serves every path that is not a resource's: discovery, OpenAPI, health, metrics.
 	NonResource http.Handler
 
-	// MaxInFlight bounds the requests under way, watches and connections excepted; more are answered with
-	// 429. 0 is 2048.
-	MaxInFlight int
+	// Door bounds the requests under way, watches that have started and connections excepted; what it refuses is
+	// answered with 429. nil is one of 2048 seats without objects.
+	Door *flow.Door
 	// MaxBody bounds a request's body in bytes; 0 is 3 MiB.
 	MaxBody int64
 	// Timeout bounds a request that is not a watch or connection; 0 is 60 s.
 	Timeout time.Duration
+
+	// BodyGrace is how long a body may take before it has to come at a rate of 16 KiB/s; 0 is 5 s.
+	BodyGrace time.Duration
+	// Patience is how long a write waits for a client that does not read; 0 is 30 s.
+	Patience time.Duration
 
 	// Now is the clock; nil is time.Now.
 	Now     func() time.Time
@@ -61,14 +67,20 @@ func (c *Config) validate() error {
 			return errors.New("rest: no journal for " + k.Resource)
 		}
 	}
-	if c.MaxInFlight == 0 {
-		c.MaxInFlight = 2048
+	if c.Door == nil {
+		c.Door = flow.New(flow.Config{})
 	}
 	if c.MaxBody == 0 {
 		c.MaxBody = 3 << 20
 	}
 	if c.Timeout == 0 {
 		c.Timeout = time.Minute
+	}
+	if c.BodyGrace == 0 {
+		c.BodyGrace = 5 * time.Second
+	}
+	if c.Patience == 0 {
+		c.Patience = 30 * time.Second
 	}
 	if c.Now == nil {
 		c.Now = time.Now

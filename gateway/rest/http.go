@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -30,13 +31,15 @@ type request struct {
 	format format
 	code   int
 	size   int
+	// grace is how long the body may take before it has to come at a rate.
+	grace time.Duration
 
 	warnings warnings
 }
 
 // ServeHTTP authenticates, authorizes, bounds and answers.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	q := &request{w: w, r: r}
+	q := &request{w: w, r: r, grace: s.cfg.BodyGrace}
 	q.Now, q.HTTP = s.cfg.Now(), r
 	t, ok := parsePath(r.URL.EscapedPath())
 	if ok {
@@ -66,12 +69,26 @@ func (s *Server) recovered(q *request) {
 // serveOther serves paths that are not a resource's.
 func (s *Server) serveOther(q *request) {
 	user, err := s.authenticate(q.r)
-	if err == nil {
-		err = s.authorize(q.r.Context(), &access.Attributes{User: user, Verb: strings.ToLower(q.r.Method), Path: q.r.URL.Path})
-	}
 	if err != nil {
 		q.refuse(err)
 		return
+	}
+	ctx, cancel := context.WithTimeout(q.r.Context(), s.cfg.Timeout)
+	defer cancel()
+	a := &access.Attributes{User: user, Verb: strings.ToLower(q.r.Method), Path: q.r.URL.Path}
+	seat, err := s.enter(ctx, q, a)
+	if err != nil {
+		q.refuse(err)
+		return
+	}
+	defer seat.Leave()
+	if err := s.authorize(ctx, a); err != nil {
+		q.refuse(err)
+		return
+	}
+	if q.r.URL.Query().Get("follow") == "true" { // it waits more than it works
+		seat.Leave()
+		unlimited(q.w)
 	}
 	s.cfg.NonResource.ServeHTTP(q.w, q.r.WithContext(kind.WithUser(q.r.Context(), user)))
 }
@@ -116,34 +133,45 @@ func (s *Server) serveResource(q *request) error {
 	q.UserAgent, q.SourceAddress = q.r.UserAgent(), sourceOf(q.r)
 	q.Warn = q.addWarning
 	ctx := kind.WithUser(q.r.Context(), q.User)
-	if err := s.authorize(ctx, q.attributes()); err != nil {
+	a := q.attributes()
+	if s.connects(q) { // it lasts as long as its client likes, and takes no seat
+		if err := s.authorize(ctx, a); err != nil {
+			return err
+		}
+		if err := s.find(&q.Call, &q.target); err != nil {
+			return err
+		}
+		return s.serveConnection(ctx, q)
+	}
+	short, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	seat, err := s.enter(short, q, a)
+	if err != nil {
+		return err
+	}
+	defer seat.Leave()
+	if err := s.authorize(ctx, a); err != nil {
 		return err
 	}
 	if err := s.find(&q.Call, &q.target); err != nil {
 		return err
-	}
-	if q.sub != nil && q.sub.Connect != nil {
-		return s.serveConnection(ctx, q)
 	}
 	var ok bool
 	if q.format, ok = negotiate(q.r, q.textual()); !ok {
 		return notAcceptable()
 	}
 	if q.Verb == "watch" {
-		return s.serveWatch(ctx, q)
-	}
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
-		q.w.Header().Set("Retry-After", "1")
-		return tooMany()
+		return s.serveWatch(ctx, q, seat.Leave)
 	}
 	s.metrics.begin(q)
 	defer s.metrics.end(q)
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-	defer cancel()
-	return s.serveVerb(ctx, q)
+	return s.serveVerb(short, q)
+}
+
+// connects says whether a request is for a connection: exec, port-forward, proxy and their like.
+func (s *Server) connects(q *request) bool {
+	k := s.kinds.Load().paths[schema.GroupVersionResource{Group: q.target.group, Version: q.target.version, Resource: q.target.resource}]
+	return k != nil && k.subs[q.target.subresource] != nil && k.subs[q.target.subresource].Connect != nil
 }
 
 func (q *request) attributes() *access.Attributes {
@@ -161,6 +189,7 @@ func (s *Server) serveConnection(ctx context.Context, q *request) error {
 	}
 	done := s.metrics.long(q)
 	defer done()
+	unlimited(q.w)
 	handler.ServeHTTP(q.w, q.r)
 	return nil
 }
@@ -264,22 +293,33 @@ func (q *request) readBody(most int64) error {
 	if q.r.ContentLength > most {
 		return tooLarge()
 	}
-	if n := q.r.ContentLength; n >= 0 {
-		q.Body = make([]byte, n)
-		if _, err := io.ReadFull(q.r.Body, q.Body); err != nil {
-			return apierrors.NewBadRequest("the body ended early: " + err.Error())
-		}
+	if q.r.ContentLength == 0 {
+		q.Body = []byte{}
 		return nil
 	}
-	body, err := io.ReadAll(io.LimitReader(q.r.Body, most+1))
-	if err != nil {
-		return apierrors.NewBadRequest("the body ended early: " + err.Error())
-	}
-	if int64(len(body)) > most {
+	body, err := q.pressed(most + 1)
+	switch {
+	case err != nil:
+		return broken(err)
+	case int64(len(body)) > most:
 		return tooLarge()
+	case int64(len(body)) < q.r.ContentLength:
+		return broken(io.ErrUnexpectedEOF)
 	}
 	q.Body = body
 	return nil
+}
+
+// pressed reads a body as it comes: memory is taken for what was sent, not for what was announced.
+func (q *request) pressed(most int64) ([]byte, error) {
+	p := &pressed{from: q.r.Body, control: http.NewResponseController(q.w), began: time.Now(), grace: q.grace}
+	announced := min(max(q.r.ContentLength, 0), 64<<10)
+	body := bytes.NewBuffer(make([]byte, 0, announced+bytes.MinRead))
+	_, err := body.ReadFrom(io.LimitReader(p, most))
+	if err == nil { // else the server does not wait for the rest either
+		p.release()
+	}
+	return body.Bytes(), err
 }
 
 func sourceOf(r *http.Request) string {

@@ -25,7 +25,6 @@ type Server struct {
 	changing sync.Mutex
 	owners   *ownership.Owners
 	metrics  *metrics
-	slots    chan struct{}
 
 	// What of the admission plugins has more to do than to admit.
 	validators []admission.Validator
@@ -46,8 +45,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, owners: ownership.New(cfg.Kinds),
-		metrics: newMetrics(cfg.Metrics), slots: make(chan struct{}, cfg.MaxInFlight),
+		cfg: cfg, owners: ownership.New(cfg.Kinds), metrics: newMetrics(cfg.Metrics),
 	}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	s.kinds.Store(newCatalog(cfg.Kinds, s.owners))

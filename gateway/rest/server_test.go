@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap/zaptest"
 	"k8s.io/client-go/kubernetes"
 	clientrest "k8s.io/client-go/rest"
@@ -24,12 +25,20 @@ type world struct {
 	View     *view.View
 	Journals map[subject.Stream]journal.Journal
 	HTTP     *httptest.Server
+	Metrics  *prometheus.Registry
+	// tune changes the server's configuration; nil for none.
+	tune func(*rest.Config)
 }
 
 // serve starts a server; it ends with the test.
 func serve(t testing.TB, plugins ...admission.Plugin) *world {
 	t.Helper()
-	w := &world{Journals: map[subject.Stream]journal.Journal{}}
+	return serveTuned(t, nil, plugins...)
+}
+
+func serveTuned(t testing.TB, tune func(*rest.Config), plugins ...admission.Plugin) *world {
+	t.Helper()
+	w := &world{Journals: map[subject.Stream]journal.Journal{}, tune: tune}
 	for _, s := range []subject.Stream{subject.State, subject.Leases, subject.Events} {
 		w.Journals[s] = journal.NewMemory(nil)
 	}
@@ -49,7 +58,12 @@ func (w *world) readers() map[subject.Stream]journal.Reader {
 
 func (w *world) start(t testing.TB, kinds []*kind.Kind, plugins []admission.Plugin) {
 	t.Helper()
-	server, err := rest.New(rest.Config{Kinds: kinds, View: w.View, Journals: w.Journals, Admission: plugins, Log: zaptest.NewLogger(t)})
+	w.Metrics = prometheus.NewRegistry()
+	cfg := rest.Config{Kinds: kinds, View: w.View, Journals: w.Journals, Admission: plugins, Log: zaptest.NewLogger(t), Metrics: w.Metrics}
+	if w.tune != nil {
+		w.tune(&cfg)
+	}
+	server, err := rest.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

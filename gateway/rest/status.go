@@ -112,7 +112,3 @@ func unknownResource() error {
 		Message: "the server could not find the requested resource", Details: &metav1.StatusDetails{},
 	}}
 }
-
-func tooMany() error {
-	return apierrors.NewTooManyRequests("too many requests are under way, please try again later", 1)
-}

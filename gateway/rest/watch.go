@@ -31,14 +31,16 @@ type watching struct {
 	sel     *selector
 	frames  *frames
 	flusher http.Flusher
+	started func()
 	// after is the sequence up to which everything has been sent.
 	after uint64
 	out   []byte
 	last  time.Time
 }
 
-// serveWatch streams the changes after a version, first what there is if so asked.
-func (s *Server) serveWatch(ctx context.Context, q *request) error {
+// serveWatch streams the changes after a version, first what there is if so asked. It calls started when it has
+// caught up: from then on it waits more than it works.
+func (s *Server) serveWatch(ctx context.Context, q *request, started func()) error {
 	o, err := q.listOptions()
 	if err != nil {
 		return err
@@ -54,13 +56,16 @@ func (s *Server) serveWatch(ctx context.Context, q *request) error {
 	if err != nil {
 		return err
 	}
-	flusher, ok := q.w.(http.Flusher)
-	if !ok {
+	if _, ok := q.w.(http.Flusher); !ok {
 		return apierrors.NewInternalError(http.ErrNotSupported)
 	}
 	// What is written once the client knows that the watch has begun is an event of it.
 	begin := q.table.Snapshot()
-	w := &watching{server: s, q: q, sel: sel, flusher: flusher, frames: newFrames(q, s.cfg.Now)}
+	unlimited(q.w)
+	flusher := newPatient(q.w, s.cfg.Patience)
+	q.w = flusher
+	defer flusher.end()
+	w := &watching{server: s, q: q, sel: sel, flusher: flusher, started: started, frames: newFrames(q, s.cfg.Now)}
 	done := s.metrics.long(q)
 	defer done()
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout(o.TimeoutSeconds))
@@ -113,6 +118,7 @@ func (w *watching) run(ctx context.Context, o *metav1.ListOptions, initial bool,
 		if err != nil {
 			return err
 		}
+		w.started()
 		err = w.follow(ctx, watcher, o.AllowWatchBookmarks)
 		watcher.Stop()
 		if !errs.Is(err, errs.Expired) {

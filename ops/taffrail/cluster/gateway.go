@@ -110,5 +110,9 @@ func (i *instance) startGateway(ctx context.Context, group *errgroup.Group, g *g
 	if err := i.takeSnapshots(ctx, group); err != nil {
 		return err
 	}
-	return i.bootstrap(ctx, g)
+	if err := i.bootstrap(ctx, g); err != nil {
+		return err
+	}
+	group.Go(func() error { return part("flow schemas", g.KeepFlow(ctx)) })
+	return nil
 }
