@@ -19,6 +19,7 @@ const spare = 32 << 20
 type disk struct {
 	dir    string
 	server *server.Server
+	staged *staging
 
 	mu     sync.Mutex
 	broken map[string]error // by stream
@@ -34,6 +35,7 @@ func (d *disk) Room(stream string, bytes int) error {
 	if err != nil {
 		return err
 	}
+	d.staged.mend(stream)
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(d.dir, &s); err != nil {
 		return errs.F("look at the journal's disk", errs.Unavailable, "%s: %w", d.dir, err)

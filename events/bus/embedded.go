@@ -68,7 +68,7 @@ func (e *embedded) serve() error {
 	if e.server, err = server.NewServer(options); err != nil {
 		return errs.E(op, errs.Invalid, err)
 	}
-	e.disk = &disk{dir: e.config.store(), server: e.server, broken: map[string]error{}}
+	e.disk = &disk{dir: e.config.store(), server: e.server, staged: e.staged, broken: map[string]error{}}
 	e.server.SetLogger(serverLog{e.config.Log.Sugar()}, false, false)
 	e.server.Start()
 	if !e.server.ReadyForConnections(30 * time.Second) {
@@ -102,6 +102,7 @@ func (e *embedded) stage() (err error) {
 	if e.staged, err = stage(e.config.store()); err != nil {
 		return errs.E("stage batches in memory", errs.Unavailable, err)
 	}
+	e.disk.staged = e.staged
 	return nil
 }
 

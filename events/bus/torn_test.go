@@ -66,6 +66,34 @@ func TestStagingIsSwept(t *testing.T) {
 	}
 }
 
+// TestStagingIsKept hides a store from others, as one on mounts of its own is: while its bus is open nobody sweeps
+// up after it. What somebody cleans away all the same is made again.
+func TestStagingIsKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	j := state(t, open(t, bus.Config{DataDir: dir}))
+	memory, err := os.Readlink(filepath.Join(streamFolder(dir), "batches"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(filepath.Dir(memory)) })
+	elsewhere := filepath.Join(filepath.Dir(memory), "store")
+	if err := errors.Join(os.Remove(elsewhere), os.Symlink("/nowhere", elsewhere)); err != nil {
+		t.Fatal(err)
+	}
+	open(t, bus.Config{DataDir: t.TempDir()})
+	if _, err := os.Stat(memory); err != nil {
+		t.Errorf("swept up while it is used: %v", err)
+	}
+	if err := os.RemoveAll(filepath.Dir(memory)); err != nil {
+		t.Fatal(err)
+	}
+	pair := []journal.Record{{Subject: path(1), Data: []byte("x")}, {Subject: path(2), Data: []byte("x")}}
+	if _, err := j.Append(withTimeout(t), pair...); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestTornBatch cuts the power in the middle of a commit: the last of a batch is not on disk, nor is what
 // was staged. None of it is there at the next start, and its repeat is stored.
 func TestTornBatch(t *testing.T) {
