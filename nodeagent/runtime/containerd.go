@@ -245,7 +245,7 @@ func (r *Containerd) Create(ctx context.Context, c Container) (err error) {
 		request.Rootfs = append(request.Rootfs, &apitypes.Mount{Type: m.Type, Source: m.Source, Target: m.Target, Options: m.Options})
 	}
 	if err := r.createTask(ctx, string(c.Pod.UID), request); err != nil {
-		if err = kinded("create the container's process", err); errs.Is(err, errs.Internal) {
+		if err = kinded("create the container's process", err); cannotBegin(err) {
 			return fmt.Errorf("%w: %w", ErrNotStarted, err)
 		}
 		return err

@@ -27,5 +27,10 @@ func kinded(op string, err error) error {
 // connection's failure on as text alone.
 func shimGone(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "ttrpc: closed") || strings.Contains(text, "connection refused") || strings.Contains(text, "connection reset")
+	closed := strings.Contains(text, "ttrpc: ") && strings.Contains(text, "closed") // the connection, its server or the stream
+	return closed || strings.Contains(text, "connection refused") || strings.Contains(text, "connection reset")
 }
+
+// cannotBegin recognizes what the OCI runtime itself says of a container. Any other failure to make its process is
+// containerd's or a shim's, and passes.
+func cannotBegin(err error) bool { return strings.Contains(err.Error(), "OCI runtime create failed") }
